@@ -1,0 +1,9 @@
+from django.apps import AppConfig
+
+
+class HouseConfig(AppConfig):
+    """The house itself: pages' frame, the audit, the demo data. Knows every app; no app knows it."""
+
+    name = "config"
+    label = "house"
+    verbose_name = "Sluice"

@@ -1,0 +1,32 @@
+"""Every environment variable Sluice reads, with its type, default and meaning. `.env.example` lists the same."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Env(BaseSettings):
+    """Values come from the process's environment, then from a `.env` beside manage.py."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore")
+
+    database_url: str = Field(
+        default="", description="postgresql://user:password@host/name; empty: `make up` brings its own PostgreSQL"
+    )
+    redis_url: str = Field(default="", description="redis://host:6379/0; empty: `make up` brings its own Valkey")
+    secret_key: str = Field(default="", description="signs sessions and order tokens; `make up` makes one in DATA_DIR")
+    debug: bool = Field(default=False, description="Django's debug pages; never on a public machine")
+    allowed_hosts: str = Field(default="localhost,127.0.0.1,[::1]", description="comma-separated host names")
+    port: int = Field(default=8000, description="where the shop listens")
+    data_dir: str = Field(default=".data", description="PostgreSQL's and Valkey's files, the secrets, the logs")
+    self_url: str = Field(
+        default="", description="where the demo bank reaches the shop's webhook; empty: http://127.0.0.1:PORT"
+    )
+    payment_due_s: int = Field(default=900, ge=1, description="seconds a buyer has to pay")
+    carrier_step_s: float = Field(default=20.0, ge=0, description="seconds between two steps of the demo carrier")
+    behind_https: bool = Field(default=False, description="cookies only over TLS, HSTS on")
+    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
+
+
+env = Env()

@@ -1,0 +1,164 @@
+"""Django's settings. What differs between machines comes from the environment (config/env.py)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+from config.env import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+if not env.secret_key:
+    raise ImproperlyConfigured("SECRET_KEY is not set. `make up` makes one; by hand: export SECRET_KEY=<50 random characters>")
+if not env.database_url or not env.redis_url:
+    raise ImproperlyConfigured("DATABASE_URL and REDIS_URL are not set. `make up` starts both servers and sets them.")
+
+SECRET_KEY = env.secret_key
+DEBUG = env.debug
+ALLOWED_HOSTS = [host.strip() for host in env.allowed_hosts.split(",") if host.strip()]
+
+HOUSE = ["shop", "orders", "inventory", "payments", "logistics", "notifications"]
+INSTALLED_APPS = [
+    "config.apps.HouseConfig",
+    "queueing",
+    *HOUSE,
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_htmx",
+]
+AUTH_USER_MODEL = "shop.User"
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+ASGI_APPLICATION = "config.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "config" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+
+def _database(url: str) -> dict[str, Any]:
+    """postgresql://user:password@host:port/name?host=/socket/dir → Django's dictionary, with a connection pool.
+
+    ASGI runs every request in a thread of its own, so persistent connections would pile up; the pool bounds them.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgres", "postgresql"}:
+        raise ImproperlyConfigured(f"DATABASE_URL must start with postgresql://, not {parts.scheme}://")
+    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")) or "postgres",
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": query.pop("host", parts.hostname or ""),
+        "PORT": str(parts.port or ""),
+        "OPTIONS": {"pool": {"min_size": 0, "max_size": 16, "timeout": 5}, "connect_timeout": 5, **query},
+    }
+
+
+DATABASES = {"default": _database(env.database_url)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = env.redis_url
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "cache"}}
+
+# Sessions live in PostgreSQL: an emptied Redis must not log anybody out.
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "config.errors.csrf_failure"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.behind_https
+SECURE_HSTS_SECONDS = 31_536_000 if env.behind_https else 0
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+
+# scrypt: memory-hard, in the standard library, and a fifth of PBKDF2's time at Django's iteration count.
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "shop:login"
+LOGIN_REDIRECT_URL = "shop:home"
+LOGOUT_REDIRECT_URL = "shop:home"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = Path(env.data_dir).resolve() / "static"
+STATICFILES_DIRS = [BASE_DIR / "config" / "static"]
+# A body larger than this is refused before it is parsed; the largest honest one is a form of a few hundred bytes.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
+
+# The message queue. Apps name topics in their events; how they are cut is decided here.
+QUEUEING = {
+    "BROKER": "queueing.brokers.redis_streams.RedisStreamsBroker",
+    "OPTIONS": {"url": REDIS_URL},
+    "APPS": HOUSE,
+    "TOPICS": {
+        # The admission log: one partition per sale, written by the gate's script.
+        "orders.placed": {"dynamic": True, "gate_group": "orders", "capacity": 200_000},
+        # Every later fact about an order, in order per order id.
+        "orders.events": {"partitions": 4},
+        "sales.events": {"partitions": 1},
+    },
+}
+
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = "json"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 120, "global_keyprefix": "celery:"}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+
+SELF_URL = env.self_url or f"http://127.0.0.1:{env.port}"
+PAYMENT_DUE_S = env.payment_due_s
+CARRIER_STEP_S = env.carrier_step_s
+
+LOG_LEVEL = env.log_level
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "{levelname:<7} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {"django.request": {"level": "ERROR"}, "celery": {"level": "WARNING"}},
+}

@@ -1,0 +1,1 @@
+"""`manage.py check` finds a wrong QUEUEING setting before anything runs on it."""

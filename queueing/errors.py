@@ -1,0 +1,55 @@
+"""What can go wrong in the queue. Each docstring is the message an operator reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from queueing.event import Event
+
+
+class QueueingError(Exception):
+    """Something went wrong in the queue."""
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail or (self.__doc__ or "").strip())
+
+
+class BrokerUnavailable(QueueingError):
+    """The broker did not answer. What was being produced is *unknown*, not failed: ask again with the same id."""
+
+
+class TopicFull(QueueingError):
+    """The topic's gate group is too far behind; nothing was appended. Come back after `retry_after` seconds."""
+
+    def __init__(self, topic: str, lag: int, capacity: int, retry_after: float) -> None:
+        super().__init__(f"topic {topic!r} is full: lag {lag} of {capacity}; retry after {retry_after:.1f} s")
+        self.retry_after = retry_after
+
+
+class UnknownTopic(QueueingError):
+    """This topic is not declared in settings.QUEUEING['TOPICS']."""
+
+
+class UnknownEvent(QueueingError):
+    """A message names an event, or a version of one, that this program does not know."""
+
+
+class MalformedMessage(QueueingError):
+    """A message's body does not decode into its event."""
+
+
+class NotInTransaction(QueueingError):
+    """publish() was called outside transaction.atomic(): the event could be told without being true."""
+
+
+class NotYet(QueueingError):
+    """These events came before the fact they stand on. They wait and come again; no attempt is counted.
+
+    Raise it from a handler: `raise NotYet([event, ...])`. The rest of the batch is run again without them.
+    """
+
+    def __init__(self, events: Sequence[Event], detail: str = "") -> None:
+        super().__init__(detail or f"{len(events)} event(s) came before the fact they stand on")
+        self.events = tuple(events)

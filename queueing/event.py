@@ -1,0 +1,72 @@
+"""Events: facts in the past tense, frozen, made of primitives, with a wire name and version that outlive renames."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+import msgspec
+
+from queueing.errors import MalformedMessage, UnknownEvent
+
+_registry: dict[str, type[Event]] = {}
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of every event.
+
+    A subclass says where it travels::
+
+        class OrderPaid(Event):
+            wire = "orders.OrderPaid"     # never changes, even when the class is renamed
+            topic = "orders.events"       # declared in settings.QUEUEING["TOPICS"]
+            key_field = "order_id"        # messages with equal keys share a partition and keep their order
+
+            order_id: str
+            user_id: int
+
+    Fields are str, int, bool, None, lists and dicts of these. A new optional field (with a default) keeps the
+    version; anything else is version + 1. Money is integer cents, times are integer milliseconds since 1970 UTC.
+    """
+
+    wire: ClassVar[str] = ""
+    topic: ClassVar[str] = ""
+    key_field: ClassVar[str] = "order_id"
+    version: ClassVar[int] = 1
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not cls.wire:
+            return
+        known = _registry.get(cls.wire)
+        if known is not None and known.__qualname__ != cls.__qualname__:
+            raise TypeError(f"wire name {cls.wire!r} belongs to {known.__qualname__} already")
+        _registry[cls.wire] = cls
+
+    @property
+    def key(self) -> str:
+        return str(getattr(self, self.key_field))
+
+    def encode(self) -> bytes:
+        """The body as compact JSON."""
+        return msgspec.json.encode(self)
+
+    @classmethod
+    def decode(cls, body: bytes) -> Self:
+        try:
+            return msgspec.json.decode(body, type=cls)
+        except (msgspec.ValidationError, msgspec.DecodeError) as error:
+            raise MalformedMessage(f"{cls.wire} v{cls.version}: {error}") from error
+
+
+def event_class(wire: str, version: int) -> type[Event]:
+    """The class of a wire name.
+
+    Raises:
+        UnknownEvent: nobody declared this name, or the message is newer than this program.
+    """
+    cls = _registry.get(wire)
+    if cls is None:
+        raise UnknownEvent(f"no event is called {wire!r}")
+    if version > cls.version:
+        raise UnknownEvent(f"{wire} v{version} is newer than this program's v{cls.version}: upgrade this consumer")
+    return cls

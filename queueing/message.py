@@ -1,0 +1,70 @@
+"""The envelope that travels: what a producer appends and what a consumer is handed."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import uuid_utils
+
+from queueing.event import Event, event_class
+
+
+def new_id() -> str:
+    """A UUIDv7: unique, and sorted by the time it was made."""
+    return str(uuid.UUID(int=uuid_utils.uuid7().int))
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a topic. `id` is the identity that inboxes, retries and replays keep."""
+
+    id: str
+    topic: str
+    key: str
+    name: str  # the event's wire name
+    version: int
+    body: bytes  # JSON
+    produced_at_ms: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, event: Event, *, headers: Mapping[str, str] | None = None) -> Message:
+        return cls(
+            id=new_id(),
+            topic=event.topic,
+            key=event.key,
+            name=event.wire,
+            version=event.version,
+            body=event.encode(),
+            produced_at_ms=time.time_ns() // 1_000_000,
+            headers=headers or {},
+        )
+
+    def event(self) -> Event:
+        """The event inside.
+
+        Raises:
+            UnknownEvent, MalformedMessage: it can't be read by this program; retrying won't help.
+        """
+        return event_class(self.name, self.version).decode(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message in one consumer's hands.
+
+    `attempt` is 1 the first time. `source` says where its state lives: the topic's log, or the group's own retry set.
+    `alone` marks what was pending in a process that died: it comes back in a batch of one, so a message that kills its
+    process is found and its neighbours are not buried with it.
+    """
+
+    message: Message
+    partition: str
+    offset: str
+    attempt: int = 1
+    source: str = "log"  # log | retry
+    first_failed_at_ms: int = 0
+    alone: bool = False

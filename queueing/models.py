@@ -1,0 +1,45 @@
+"""The queue's two tables: events waiting to be told (outbox) and messages already acted on (inbox)."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class OutboxMessage(models.Model):
+    """An event committed with the facts it tells, waiting for the relay.
+
+    `id` is drawn from a sequence while the order's row lock is held, so that ids of one key are in commit order.
+    `lane` (crc32(key) mod 16) is owned by one relay at a time; rows of one key never overtake each other.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    lane = models.SmallIntegerField()
+    message_id = models.UUIDField(unique=True)
+    topic = models.CharField(max_length=100)
+    key = models.CharField(max_length=100)
+    name = models.CharField(max_length=100)
+    version = models.SmallIntegerField(default=1)
+    body = models.TextField()
+    headers = models.JSONField(default=dict)
+    produced_at_ms = models.BigIntegerField()
+
+    class Meta:
+        indexes = [models.Index(fields=["lane", "id"])]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.key}"
+
+
+class InboxEntry(models.Model):
+    """This consumer group has acted on this message, committed together with what it did."""
+
+    pk = models.CompositePrimaryKey("group", "message_id")
+    group = models.CharField(max_length=60)
+    message_id = models.UUIDField()
+    handled_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name_plural = "inbox entries"
+
+    def __str__(self) -> str:
+        return f"{self.group} {self.message_id}"

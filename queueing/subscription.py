@@ -1,0 +1,34 @@
+"""Who hears what, as data: each app's `handlers.py` ends with one Subscription."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from queueing.event import Event
+from queueing.retry import RetryPolicy
+
+# A handler is a plain function of a batch. It runs inside one PostgreSQL transaction together with the inbox rows of
+# its messages; raising rolls all of it back. It never sees the same message twice.
+Handler = Callable[[Sequence[Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A consumer group and its handlers.
+
+    batch_size: most messages a handler gets at once.
+    retry: what happens to a message whose handler raises.
+    lease_s: how long a consumer may stand still before another takes its messages; a transaction ends before that.
+    """
+
+    group: str
+    handlers: Mapping[type[Event], Handler]
+    batch_size: int = 500
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    lease_s: float = 15.0
+
+    @property
+    def topics(self) -> list[str]:
+        return sorted({event.topic for event in self.handlers})

@@ -1,0 +1,34 @@
+"""What the shop tells: a sale is scheduled, moved, or got more stock."""
+
+from __future__ import annotations
+
+from queueing.event import Event
+
+
+class SaleScheduled(Event):
+    """A sale exists, or its window, price or limit changed. Stock is the units it started with; it never changes here."""
+
+    wire = "shop.SaleScheduled"
+    topic = "sales.events"
+    key_field = "sale_id"
+
+    sale_id: int
+    title: str
+    picture: str  # static path of the product's SVG
+    price_cents: int
+    stock: int
+    per_user_limit: int
+    starts_at_ms: int
+    ends_at_ms: int
+
+
+class StockAdded(Event):
+    """More units for a running sale. `addition_id` makes adding them once safe to repeat."""
+
+    wire = "shop.StockAdded"
+    topic = "sales.events"
+    key_field = "sale_id"
+
+    sale_id: int
+    addition_id: str
+    quantity: int
