@@ -6,7 +6,7 @@ from queueing.event import Event
 
 
 class SaleScheduled(Event):
-    """A sale exists, or its window, price or limit changed. Stock is the units it started with; it never changes here."""
+    """A sale exists, or its window, price or limit changed. Stock is what it started with and never changes here."""
 
     wire = "shop.SaleScheduled"
     topic = "sales.events"

@@ -1,8 +1,122 @@
+"""Who shops, what is sold, and when."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
 from django.contrib.auth.models import AbstractUser
+from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+from uuid_utils.compat import uuid7
+
+phone_number = RegexValidator(
+    r"^\+?[0-9][0-9 ()/-]{4,18}$",
+    "Enter a phone number: digits, spaces and - ( ) / only, with or without + in front.",
+)
 
 
 class User(AbstractUser):
     """A shopper or an operator. The phone is where the demo SMS go."""
 
-    phone = models.CharField(max_length=20, blank=True)
+    phone = models.CharField(max_length=20, blank=True, validators=[phone_number])
+
+
+class Product(models.Model):
+    """What is on the shelf. Its price belongs to each sale of it."""
+
+    title = models.CharField(max_length=80)
+    slug = models.SlugField(unique=True)
+    blurb = models.TextField(help_text="Two or three sentences for the sale's page.")
+    picture = models.CharField(
+        max_length=120, help_text="Static path of its SVG, such as pictures/kettle.svg"
+    )
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class SaleState(models.TextChoices):
+    UPCOMING = "upcoming"
+    OPEN = "open"
+    ENDED = "ended"
+
+
+class Sale(models.Model):
+    """So many units of a product, at one price, between two instants: open in [starts_at, ends_at).
+
+    `stock` is what the sale was given at first and never changes; later units are StockAdditions. What is left
+    of them only the stock ledger and the admission gate know.
+    """
+
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="sales")
+    price_cents = models.PositiveIntegerField(help_text="Per unit, in cents.")
+    stock = models.PositiveIntegerField(help_text="Units at the start.")
+    per_user_limit = models.PositiveIntegerField(default=1, help_text="Units one shopper may buy.")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    published = models.BooleanField(
+        default=True,
+        help_text="Shown on the front page. Load tests sell by address only, without being shown.",
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["starts_at", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(price_cents__gt=0),
+                name="sale_price_positive",
+                violation_error_message="The price is above 0.",
+            ),
+            models.CheckConstraint(
+                condition=Q(stock__gt=0),
+                name="sale_stock_positive",
+                violation_error_message="A sale has at least 1 unit.",
+            ),
+            models.CheckConstraint(
+                condition=Q(per_user_limit__gt=0),
+                name="sale_limit_positive",
+                violation_error_message="The limit per shopper is at least 1.",
+            ),
+            models.CheckConstraint(
+                condition=Q(ends_at__gt=F("starts_at")),
+                name="sale_ends_after_start",
+                violation_error_message="A sale ends after it starts.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.product.title} · {self.starts_at:%d %b %H:%M} UTC"
+
+    def get_absolute_url(self) -> str:
+        return reverse("shop:sale", args=[self.pk])
+
+    def state_at(self, now: datetime) -> SaleState:
+        """The clock is passed in, so that a page judges all its sales by one instant."""
+        if now < self.starts_at:
+            return SaleState.UPCOMING
+        return SaleState.OPEN if now < self.ends_at else SaleState.ENDED
+
+
+class StockAddition(models.Model):
+    """Units added to a sale after it was scheduled. Its id makes adding them once safe to repeat."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    sale = models.ForeignKey(Sale, on_delete=models.PROTECT, related_name="additions")
+    quantity = models.PositiveIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["created_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(quantity__gt=0),
+                name="stock_addition_positive",
+                violation_error_message="Add at least 1 unit.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"+{self.quantity} for sale {self.sale_id}"

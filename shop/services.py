@@ -1,0 +1,117 @@
+"""What the shop does: every change of a sale is written together with the event that tells it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+
+from queueing.outbox import publish
+from shop.events import SaleScheduled, StockAdded
+from shop.models import Product, Sale, StockAddition
+
+
+@transaction.atomic
+def schedule_sale(
+    *,
+    product: Product,
+    price_cents: int,
+    stock: int,
+    per_user_limit: int,
+    starts_at: datetime,
+    ends_at: datetime,
+    published: bool = True,
+) -> Sale:
+    """A new sale of `stock` units, open in [starts_at, ends_at).
+
+    Raises:
+        ValidationError: a number is not above 0, or the end is not after the start.
+    """
+    sale = Sale(
+        product=product,
+        price_cents=price_cents,
+        stock=stock,
+        per_user_limit=per_user_limit,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        published=published,
+    )
+    sale.full_clean()
+    sale.save()
+    publish(_scheduled(sale))
+    return sale
+
+
+@transaction.atomic
+def reschedule_sale(
+    *,
+    sale: Sale,
+    price_cents: int,
+    per_user_limit: int,
+    starts_at: datetime,
+    ends_at: datetime,
+    published: bool = True,
+) -> Sale:
+    """Another price, limit or window. Orders placed before keep the price they were admitted at.
+
+    Raises:
+        ValidationError: as in `schedule_sale`.
+    """
+    # Locked, so that two edits at once are told in the order in which they are committed.
+    current = Sale.objects.select_for_update(of=["self"]).select_related("product").get(pk=sale.pk)
+    current.price_cents = price_cents
+    current.per_user_limit = per_user_limit
+    current.starts_at = starts_at
+    current.ends_at = ends_at
+    current.published = published
+    current.full_clean()
+    current.save()
+    publish(_scheduled(current))
+    return current
+
+
+@transaction.atomic
+def add_stock(*, sale: Sale, quantity: int) -> StockAddition:
+    """`quantity` more units for a sale.
+
+    Raises:
+        ValidationError: quantity is not above 0.
+    """
+    Sale.objects.select_for_update().get(pk=sale.pk)
+    addition = StockAddition(sale=sale, quantity=quantity)
+    addition.full_clean()
+    addition.save()
+    publish(StockAdded(sale_id=sale.pk, addition_id=str(addition.pk), quantity=quantity))
+    return addition
+
+
+@transaction.atomic
+def save_product(*, product: Product) -> Product:
+    """A new product, or a new title or picture: sales of it that are not over are told again.
+
+    Raises:
+        ValidationError: a field is missing or malformed, or the slug is taken.
+    """
+    product.full_clean()
+    product.save()
+    sales = Sale.objects.select_for_update(of=["self"]).filter(product=product, ends_at__gt=timezone.now())
+    publish(*(_scheduled(sale) for sale in sales.select_related("product")))
+    return product
+
+
+def _scheduled(sale: Sale) -> SaleScheduled:
+    return SaleScheduled(
+        sale_id=sale.pk,
+        title=sale.product.title,
+        picture=sale.product.picture,
+        price_cents=sale.price_cents,
+        stock=sale.stock,
+        per_user_limit=sale.per_user_limit,
+        starts_at_ms=_milliseconds(sale.starts_at),
+        ends_at_ms=_milliseconds(sale.ends_at),
+    )
+
+
+def _milliseconds(instant: datetime) -> int:
+    return round(instant.timestamp() * 1000)
