@@ -1,4 +1,4 @@
-"""What payments tell. One payment row per order decides paid, expired or cancelled; the first to write wins."""
+"""What payments tell. One payment row per order decides paid, expired or cancelled; first to write wins."""
 
 from __future__ import annotations
 
