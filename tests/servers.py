@@ -1,7 +1,7 @@
 """A pytest plugin: real PostgreSQL and Valkey for one test run, thrown away after.
 
-Loaded with `-p`, so that it runs before pytest-django reads the settings. DATABASE_URL and REDIS_URL, when set, point
-the tests at other servers. Each xdist worker has a database and a Redis number of its own.
+Loaded with `-p`, so that it runs before pytest-django reads the settings. DATABASE_URL and REDIS_URL, when set,
+point the tests at other servers. Each xdist worker has a database and a Redis number of its own.
 """
 
 from __future__ import annotations
@@ -11,9 +11,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import psutil
 import pytest
 
 from config.stack.servers import Postgres, Server, Valkey
+
+PREFIX = "sluice-test-"
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -23,23 +26,34 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
         number = 1 + int(worker.removeprefix("gw"))
         os.environ["REDIS_URL"] = os.environ["REDIS_URL"].rsplit("/", 1)[0] + f"/{number}"
         return
-    folder = Path(tempfile.mkdtemp(prefix="sluice-test-"))
-    os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 40)
-    os.environ["DATA_DIR"] = str(folder)
+    _remove_folders_of_killed_runs()
+    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
     servers: list[Server] = []
-    for variable, server in (
-        # Nothing here outlives the run, so fsync would only cost time; the drills that need it start their own.
-        ("DATABASE_URL", Postgres(folder / "postgres", durable=False)),
-        ("REDIS_URL", Valkey(folder / "valkey", settings={"appendfsync": "no"})),
-    ):
-        if variable not in os.environ:
-            server.start()
-            servers.append(server)
-            os.environ[variable] = server.url
 
     def stop() -> None:
         for server in servers:
             server.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
-    early_config.add_cleanup(stop)
+    early_config.add_cleanup(stop)  # before anything starts: a server that fails must not leave the other one
+    os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 40)
+    os.environ["DATA_DIR"] = str(folder)
+    for variable, server in (
+        # Nothing here outlives the run, so fsync would only cost time; drills that need it start their own.
+        ("DATABASE_URL", Postgres(folder / "postgres", durable=False)),
+        ("REDIS_URL", Valkey(folder / "valkey", settings={"appendfsync": "no"})),
+    ):
+        if variable not in os.environ:
+            servers.append(server)
+            server.spawn()
+            os.environ[variable] = server.url
+    for server in servers:
+        server.wait_until_ready()
+
+
+def _remove_folders_of_killed_runs() -> None:
+    """A run ended by SIGKILL took its servers with it (config/stack/lifeline.py) but not its folder."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
+        pid = folder.name.removeprefix(PREFIX).split("-")[0]
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)

