@@ -20,6 +20,10 @@ class BrokerUnavailable(QueueingError):
     """The broker did not answer. What was being produced is *unknown*, not failed: ask again with the same id."""
 
 
+class StoreUnavailable(QueueingError):
+    """The database that handlers write to is away. No attempt is counted; the batch runs again when it is back."""
+
+
 class TopicFull(QueueingError):
     """The topic's gate group is too far behind; nothing was appended. Come back after `retry_after` seconds."""
 

@@ -1,16 +1,21 @@
-"""Every Redis key the queue uses, with its type. All keys of one partition share a hash tag, so one script reaches them.
+"""Every Redis key the queue uses, with its type. All keys of one partition share a hash tag: one script reaches them.
 
-    q:topics                      set     topic names
-    q:partitions:<topic>          set     partition names of a topic
-    q:beats:<group>               hash    consumer → beat counter (liveness)
-    q:{<topic>:<p>}:log           stream  entries: id, n (name), v (version), k (key), at (ms), b (body), h (headers)
-    q:{<topic>:<p>}:meta          hash    appended
-    q:{<topic>:<p>}:<group>       hash    skipped, acked, and what the acked became: done, delayed, dead;
-                                          of delayed: redone, reburied
-    q:{<topic>:<p>}:<group>:retry   zset    message id → due or lease end, ms
-    q:{<topic>:<p>}:<group>:waiting hash    message id → its envelope and history (JSON)
-    q:{<topic>:<p>}:<group>:dead    zset    message id → buried at, ms
-    q:{<topic>:<p>}:<group>:graves  hash    message id → its envelope, reason and history (JSON)
+    q:topics                          set     names of topics that have a partition
+    q:partitions:<topic>              set     partition names of a topic
+    q:beats:<group>                   hash    consumer → beat counter (liveness; only its *change* means anything)
+    q:seen:<group>                    hash    consumer → Redis's clock at its last beat, ms (for display)
+    q:{<topic>:<p>}:log               stream  entries: id, n(ame), v(ersion), k(ey), at (ms), b(ody), h(eaders)
+    q:{<topic>:<p>}:meta              hash    appended
+    q:{<topic>:<p>}:<group>           hash    skipped, acked, done
+    q:{<topic>:<p>}:<group>:retry     zset    message id → due, ms (Redis's clock)
+    q:{<topic>:<p>}:<group>:holders   hash    message id → consumer that works on this retried message now
+    q:{<topic>:<p>}:<group>:waiting   hash    message id → envelope and history (JSON), of all in retry and holders;
+                                              "<message id>:n" → attempts begun
+    q:{<topic>:<p>}:<group>:dead      zset    message id → buried at, ms
+    q:{<topic>:<p>}:<group>:graves    hash    message id → envelope, reason and history (JSON)
+
+Always, per partition and group: appended = skipped + acked + pending + undelivered, and
+acked = done + |retry| + |holders| + |dead|. `manage.py audit` counts both sides.
 """
 
 from __future__ import annotations
@@ -24,6 +29,10 @@ def partitions(topic: str) -> str:
 
 def beats(group: str) -> str:
     return f"q:beats:{group}"
+
+
+def seen(group: str) -> str:
+    return f"q:seen:{group}"
 
 
 def tag(topic: str, partition: str) -> str:
@@ -44,16 +53,20 @@ def counters(topic: str, partition: str, group: str) -> str:
 
 
 def retry(topic: str, partition: str, group: str) -> str:
-    return f"q:{tag(topic, partition)}:{group}:retry"
+    return f"{counters(topic, partition, group)}:retry"
+
+
+def holders(topic: str, partition: str, group: str) -> str:
+    return f"{counters(topic, partition, group)}:holders"
 
 
 def waiting(topic: str, partition: str, group: str) -> str:
-    return f"q:{tag(topic, partition)}:{group}:waiting"
+    return f"{counters(topic, partition, group)}:waiting"
 
 
 def dead(topic: str, partition: str, group: str) -> str:
-    return f"q:{tag(topic, partition)}:{group}:dead"
+    return f"{counters(topic, partition, group)}:dead"
 
 
 def graves(topic: str, partition: str, group: str) -> str:
-    return f"q:{tag(topic, partition)}:{group}:graves"
+    return f"{counters(topic, partition, group)}:graves"

@@ -68,3 +68,4 @@ class Delivery:
     source: str = "log"  # log | retry
     first_failed_at_ms: int = 0
     alone: bool = False
+    replays: int = 0

@@ -27,4 +27,4 @@ class RetryPolicy:
         if attempt >= self.max_attempts:
             return None
         longest = min(self.ceiling_s, self.first_s * self.factor ** (attempt - 1))
-        return longest * (0.5 + (rng or random).random() / 2)  # noqa: S311  (spreading load, not a secret)
+        return longest * (0.5 + (rng or random).random() / 2)

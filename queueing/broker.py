@@ -1,0 +1,112 @@
+"""The contract of a broker. What is promised here is what `queueing/tests/conformance.py` proves of each one.
+
+**Delivery** is at least once from a `produce` that returned. A produce that raised BrokerUnavailable is *unknown*:
+produce the same messages again with the same ids; consumers know them by id.
+
+**Competing mode.** Any consumer of a group takes any entry: no assignment and no rebalance. Different groups each see
+every entry; one group is a queue, many groups are publish/subscribe.
+
+**Ownership.** An entry belongs to the consumer it was delivered to until that consumer settles it (ack, retry, bury)
+or is declared dead and another takes it over. Settling what is no longer yours changes nothing and says so.
+
+**Per group.** A retried or buried message belongs to one group. It leaves the topic's log for that group in the step
+that puts it into the group's retry set or dead letters; it is never appended to the topic again.
+
+Not promised: order between messages (even of one key, once one of them is retried), and that an entry is delivered
+only once. The inbox makes effects happen once.
+
+Every method may raise BrokerUnavailable. Brokers are used by one thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from queueing.message import Delivery, Message
+from queueing.topic import Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a message is retried or buried."""
+
+    reason: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupStats:
+    """One partition as one group sees it. Counts are messages, ages milliseconds on the broker's clock."""
+
+    topic: str
+    partition: str
+    group: str
+    appended: int
+    acked: int
+    skipped: int
+    done: int
+    in_flight: int
+    delayed: int
+    dead: int
+    oldest_age_ms: int  # age of the oldest entry nobody acknowledged; 0 when there is none
+
+    @property
+    def lag(self) -> int:
+        return self.appended - self.skipped - self.acked
+
+
+class Broker(Protocol):
+    topics: Mapping[str, Topic]
+
+    def produce(self, messages: Sequence[Message]) -> None:
+        """Append each message to the partition of its key, durably. Messages of one key keep their order.
+
+        Raises:
+            TopicFull: a partition's gate group is too far behind. Nothing of that partition was appended.
+            UnknownTopic: the topic is not declared.
+        """
+
+    def ensure_partition(self, topic: str, partition: str) -> None:
+        """Make a partition known, so that consumers read it within a second. Doing it again changes nothing."""
+
+    def partitions(self, topic: str) -> list[str]: ...
+
+    def beat(self, group: str, consumer: str) -> None:
+        """Say that this consumer's work loop still turns. Call it before the first read."""
+
+    def beats(self, group: str) -> dict[str, str]:
+        """Consumer → something that changes whenever it beats. Lists everybody who may hold an entry."""
+
+    def read(self, group: str, consumer: str, topics: Sequence[str], limit: int, wait_s: float) -> list[Delivery]:
+        """Up to `limit` new entries, waiting up to `wait_s` s for the first. A new group starts at the beginning."""
+
+    def read_due(self, group: str, consumer: str, topics: Sequence[str], limit: int) -> list[Delivery]:
+        """Up to `limit` retried messages whose time has come, each `alone`."""
+
+    def take_over(self, group: str, dead: str, consumer: str, topics: Sequence[str], limit: int) -> list[Delivery]:
+        """Up to `limit` entries of a consumer that died, now ours, each `alone`. Its retried messages become due."""
+
+    def begin_attempt(self, group: str, consumer: str, delivery: Delivery) -> bool:
+        """Write down that this attempt begins, so that the next owner knows if it kills us. False: not ours."""
+
+    def ack(self, group: str, consumer: str, deliveries: Sequence[Delivery]) -> int:
+        """Done with these. Returns how many were still ours."""
+
+    def retry(
+        self, group: str, consumer: str, delivery: Delivery, delay_s: float, failure: Failure, *, count: bool
+    ) -> bool:
+        """Let it come again to this group after `delay_s`. count=False: it came too early, no attempt."""
+
+    def bury(self, group: str, consumer: str, delivery: Delivery, failure: Failure) -> bool:
+        """Move it to this group's dead letters."""
+
+    def replay(self, group: str, topic: str, partition: str, message_id: str) -> bool:
+        """Move a dead letter back to the group that failed, same id, attempts from one. False: it is not there."""
+
+    def leave(self, group: str, consumer: str, topics: Sequence[str]) -> None:
+        """A consumer that has settled everything goes. One that holds an entry stays listed until it is taken over."""
+
+    def stats(self, groups: Mapping[str, Sequence[str]]) -> list[GroupStats]:
+        """One row per partition and group. groups: consumer group → its topics."""

@@ -1,0 +1,236 @@
+"""The queue in this process's memory: deterministic, with the caller's clock, and the same promises (but durability).
+
+For simulations and for tests of handlers' choreography. State is one object per topic partition and group, written as
+plainly as the promises read.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from queueing.broker import Failure, GroupStats
+from queueing.errors import TopicFull, UnknownTopic
+from queueing.message import Delivery, Message
+from queueing.topic import Topic
+
+
+@dataclass(slots=True)
+class _Held:
+    """An entry in a consumer's hands."""
+
+    delivery: Delivery
+    consumer: str
+
+
+@dataclass(slots=True)
+class _Group:
+    """One consumer group's view of one partition."""
+
+    next_index: int = 0
+    acked: int = 0
+    done: int = 0
+    pending: dict[str, _Held] = field(default_factory=dict)  # offset → new entries in hand
+    working: dict[str, _Held] = field(default_factory=dict)  # message id → retried messages in hand
+    delayed: dict[str, tuple[float, Delivery]] = field(default_factory=dict)  # message id → (due, delivery)
+    dead: dict[str, tuple[Delivery, Failure]] = field(default_factory=dict)
+
+    def take(self, consumer: str, delivery: Delivery) -> bool:
+        """Out of this consumer's hands, if it is in them."""
+        hands, key = self._hands(delivery)
+        held = hands.get(key)
+        if held is None or held.consumer != consumer:
+            return False
+        del hands[key]
+        if delivery.source == "log":
+            self.acked += 1
+        return True
+
+    def _hands(self, delivery: Delivery) -> tuple[dict[str, _Held], str]:
+        if delivery.source == "retry":
+            return self.working, delivery.message.id
+        return self.pending, delivery.offset
+
+
+@dataclass(slots=True)
+class MemoryBroker:
+    """See queueing.broker.Broker for what each method promises.
+
+    clock: seconds; virtual in simulations.
+    """
+
+    topics: Mapping[str, Topic]
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = lambda _: None
+    _logs: dict[tuple[str, str], list[Message]] = field(default_factory=dict)
+    _stamps: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+    _groups: dict[tuple[str, str, str], _Group] = field(default_factory=dict)
+    _beats: dict[str, dict[str, str]] = field(default_factory=dict)
+    _count: itertools.count[int] = field(default_factory=itertools.count)
+
+    def produce(self, messages: Sequence[Message]) -> None:
+        batches: dict[tuple[str, str], list[Message]] = {}
+        for message in messages:
+            if message.topic not in self.topics:
+                raise UnknownTopic(f"topic {message.topic!r} is not declared")
+            where = (message.topic, self.topics[message.topic].partition_of(message.key))
+            batches.setdefault(where, []).append(message)
+        for (name, partition), batch in batches.items():
+            self._check_capacity(self.topics[name], partition, len(batch))
+            self.ensure_partition(name, partition)
+            self._logs[name, partition] += batch
+            self._stamps[name, partition] += [self.clock()] * len(batch)
+
+    def _check_capacity(self, topic: Topic, partition: str, more: int) -> None:
+        if not topic.capacity:
+            return
+        log = self._logs.get((topic.name, partition), [])
+        gate = self._groups.get((topic.name, partition, topic.gate_group), _Group())
+        lag = len(log) - gate.acked
+        if lag + more > topic.capacity:
+            raise TopicFull(topic.name, lag, topic.capacity, retry_after=1.0)
+
+    def ensure_partition(self, topic: str, partition: str) -> None:
+        self._logs.setdefault((topic, partition), [])
+        self._stamps.setdefault((topic, partition), [])
+
+    def partitions(self, topic: str) -> list[str]:
+        made = {p for t, p in self._logs if t == topic}
+        return sorted(made | set(self.topics[topic].static_partitions()))
+
+    def beat(self, group: str, consumer: str) -> None:
+        self._beats.setdefault(group, {})[consumer] = str(next(self._count))
+
+    def beats(self, group: str) -> dict[str, str]:
+        holders = {
+            held.consumer
+            for (_, _, g), state in self._groups.items()
+            if g == group
+            for held in (*state.pending.values(), *state.working.values())
+        }
+        return {**dict.fromkeys(sorted(holders), ""), **self._beats.get(group, {})}
+
+    def _views(self, group: str, topics: Sequence[str]) -> list[tuple[str, str, _Group]]:
+        return [
+            (topic, partition, self._groups.setdefault((topic, partition, group), _Group()))
+            for topic in topics
+            for partition in self.partitions(topic)
+        ]
+
+    def read(self, group: str, consumer: str, topics: Sequence[str], limit: int, wait_s: float) -> list[Delivery]:
+        found: list[Delivery] = []
+        for topic, partition, view in self._views(group, topics):
+            log = self._logs.get((topic, partition), [])
+            while view.next_index < len(log) and len(found) < limit:
+                delivery = Delivery(log[view.next_index], partition, str(view.next_index))
+                view.pending[delivery.offset] = _Held(delivery, consumer)
+                view.next_index += 1
+                found.append(delivery)
+        if not found and wait_s:
+            self.sleep(wait_s)
+        return found
+
+    def read_due(self, group: str, consumer: str, topics: Sequence[str], limit: int) -> list[Delivery]:
+        found: list[Delivery] = []
+        for _, _, view in self._views(group, topics):
+            due = sorted((at, id_) for id_, (at, _) in view.delayed.items() if at <= self.clock())
+            for _, id_ in due[: limit - len(found)]:
+                _, waiting = view.delayed.pop(id_)
+                delivery = replace(waiting, attempt=waiting.attempt + 1)
+                view.working[id_] = _Held(delivery, consumer)
+                found.append(delivery)
+        return found
+
+    def take_over(self, group: str, dead: str, consumer: str, topics: Sequence[str], limit: int) -> list[Delivery]:
+        found: list[Delivery] = []
+        for _, _, view in self._views(group, topics):
+            for id_ in [id_ for id_, held in view.working.items() if held.consumer == dead]:
+                view.delayed[id_] = (self.clock(), view.working.pop(id_).delivery)
+            for held in [held for held in view.pending.values() if held.consumer == dead]:
+                if len(found) >= limit:
+                    return found
+                begun = held.delivery.attempt
+                held.consumer = consumer
+                found.append(replace(held.delivery, attempt=begun + 1, alone=True))
+        self._beats.get(group, {}).pop(dead, None)
+        return found
+
+    def begin_attempt(self, group: str, consumer: str, delivery: Delivery) -> bool:
+        view = self._groups[delivery.message.topic, delivery.partition, group]
+        hands, key = view._hands(delivery)
+        held = hands.get(key)
+        if held is None or held.consumer != consumer:
+            return False
+        held.delivery = delivery
+        return True
+
+    def ack(self, group: str, consumer: str, deliveries: Sequence[Delivery]) -> int:
+        ours = 0
+        for delivery in deliveries:
+            view = self._groups[delivery.message.topic, delivery.partition, group]
+            if view.take(consumer, delivery):
+                view.done += 1
+                ours += 1
+        return ours
+
+    def retry(
+        self, group: str, consumer: str, delivery: Delivery, delay_s: float, failure: Failure, *, count: bool
+    ) -> bool:
+        view = self._groups[delivery.message.topic, delivery.partition, group]
+        if not view.take(consumer, delivery):
+            return False
+        begun = delivery.attempt if count else delivery.attempt - 1
+        waiting = replace(delivery, source="retry", alone=True, attempt=begun)
+        view.delayed[delivery.message.id] = (self.clock() + delay_s, waiting)
+        return True
+
+    def bury(self, group: str, consumer: str, delivery: Delivery, failure: Failure) -> bool:
+        view = self._groups[delivery.message.topic, delivery.partition, group]
+        if not view.take(consumer, delivery):
+            return False
+        view.dead[delivery.message.id] = (delivery, failure)
+        return True
+
+    def replay(self, group: str, topic: str, partition: str, message_id: str) -> bool:
+        view = self._groups[topic, partition, group]
+        if message_id not in view.dead:
+            return False
+        delivery, _ = view.dead.pop(message_id)
+        again = replace(delivery, source="retry", alone=True, attempt=0, replays=delivery.replays + 1)
+        view.delayed[message_id] = (self.clock(), again)
+        return True
+
+    def leave(self, group: str, consumer: str, topics: Sequence[str]) -> None:
+        if not any(
+            held.consumer == consumer
+            for _, _, view in self._views(group, topics)
+            for held in (*view.pending.values(), *view.working.values())
+        ):
+            self._beats.get(group, {}).pop(consumer, None)
+
+    def stats(self, groups: Mapping[str, Sequence[str]]) -> list[GroupStats]:
+        rows = []
+        for group, topics in groups.items():
+            for topic, partition, view in self._views(group, topics):
+                log = self._logs.get((topic, partition), [])
+                unacked = [int(offset) for offset in view.pending] + [view.next_index]
+                oldest = min(unacked)
+                age = self.clock() - self._stamps[topic, partition][oldest] if oldest < len(log) else 0.0
+                rows.append(
+                    GroupStats(
+                        topic=topic,
+                        partition=partition,
+                        group=group,
+                        appended=len(log),
+                        acked=view.acked,
+                        skipped=0,
+                        done=view.done,
+                        in_flight=len(view.pending) + len(view.working),
+                        delayed=len(view.delayed),
+                        dead=len(view.dead),
+                        oldest_age_ms=int(age * 1000),
+                    )
+                )
+        return rows

@@ -1,0 +1,52 @@
+"""How a consumer's PostgreSQL session behaves, and which of its errors mean "the database is away"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import InterfaceError, OperationalError, connection, connections, transaction
+
+from queueing.errors import StoreUnavailable
+
+# SQLSTATE classes of a server that is stopping, starting, full or gone. Others (a deadlock, a lock timeout, a
+# cancelled statement) are the batch's own failures and count as attempts.
+_AWAY = ("08", "57P01", "57P02", "57P03", "53300", "25P03")
+
+
+def limit_session(*, lease_s: float) -> None:
+    """Let PostgreSQL end what this process's sessions leave hanging, before its lease ends.
+
+    A consumer frozen inside its transaction would block whoever takes its messages over; so its session dies first.
+    Call it before the first connection of the process.
+    """
+    limits = {
+        "statement_timeout": lease_s * 0.6,
+        "lock_timeout": lease_s * 0.4,
+        "idle_in_transaction_session_timeout": lease_s * 0.7,
+    }
+    options = connections.databases["default"]["OPTIONS"]
+    options["options"] = " ".join(f"-c {name}={int(seconds * 1000)}" for name, seconds in limits.items())
+    options.pop("pool", None)  # one thread, one connection
+    connection.settings_dict["OPTIONS"] = options
+
+
+@contextmanager
+def away_is_not_failure() -> Iterator[None]:
+    """Turn a lost or refused connection into StoreUnavailable, and drop it so that the next try dials anew."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        sqlstate = getattr(error.__cause__, "sqlstate", None)
+        if sqlstate is None or sqlstate.startswith(_AWAY):
+            if not connection.in_atomic_block:
+                connection.close()
+            raise StoreUnavailable(str(error).strip().splitlines()[0] if str(error) else repr(error)) from error
+        raise
+
+
+@contextmanager
+def one_transaction() -> Iterator[None]:
+    """Everything inside commits or nothing does."""
+    with away_is_not_failure(), transaction.atomic():
+        yield

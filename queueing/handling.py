@@ -1,0 +1,134 @@
+"""From a batch of deliveries to effects and a settlement for each of them."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from queueing.batches import calls_of
+from queueing.broker import Broker, Failure
+from queueing.crashpoint import crashpoint
+from queueing.errors import BrokerUnavailable, MalformedMessage, NotYet, StoreUnavailable, UnknownEvent
+from queueing.event import Event
+from queueing.message import Delivery
+from queueing.middleware import Middleware, Step, compose
+from queueing.subscription import Subscription
+
+logger = logging.getLogger("queueing.worker")
+
+# An event that came before its predecessor looks again this soon; later, after a quarter of its age so far.
+EARLY_FIRST_S, EARLY_CEILING_S = 0.5, 30.0
+
+
+@dataclass(slots=True)
+class Handling:
+    """What one consumer does with what it read.
+
+    A delivery ends in exactly one of: acknowledged, in the group's retry set, among its dead letters; or, when the
+    broker or the database is away, still ours and untouched.
+    """
+
+    subscription: Subscription
+    broker: Broker
+    consumer: str
+    middlewares: Sequence[Middleware] = ()
+    _run: Step = field(init=False)
+    _names: frozenset[str] = field(init=False)
+    _events: dict[str, Event] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self._names = frozenset(event.wire for event in self.subscription.handlers)
+        self._run = compose(self.middlewares, self._call_handlers)
+
+    def handle(self, batch: Sequence[Delivery]) -> None:
+        """Settle each of these: new entries in one transaction if nothing fails, or one delivery that is `alone`."""
+        self._events.clear()
+        ours, others = [], []
+        for delivery in batch:
+            (ours if self._concerns_us(delivery) else others).append(delivery)
+        readable = [delivery for delivery in ours if self._survivable(delivery) and self._decode(delivery)]
+        if readable:
+            self._attempt(readable)
+        if others:
+            self.broker.ack(self.subscription.group, self.consumer, others)
+
+    def _survivable(self, delivery: Delivery) -> bool:
+        """A message that was begun as often as it may be and never came back has killed its process each time."""
+        if delivery.attempt <= self.subscription.retry.max_attempts:
+            return True
+        self._bury(delivery, Failure(f"its consumer died while handling it, {delivery.attempt - 1} times"))
+        return False
+
+    def _concerns_us(self, delivery: Delivery) -> bool:
+        """A topic carries more events than one group subscribes to. Unknown names are not ours to judge, unless the
+        entry has no readable name at all."""
+        return delivery.message.name in self._names or "." not in delivery.message.name
+
+    def _decode(self, delivery: Delivery) -> bool:
+        try:
+            self._events[delivery.message.id] = delivery.message.event()
+        except (UnknownEvent, MalformedMessage) as error:
+            self._bury(delivery, Failure(f"{type(error).__name__}: {error}"))
+            return False
+        return True
+
+    def _attempt(self, batch: Sequence[Delivery]) -> None:
+        try:
+            self._run(batch)
+        except (BrokerUnavailable, StoreUnavailable):
+            raise
+        except NotYet as early:
+            self._set_aside(batch, early)
+            return
+        except Exception as error:
+            self._isolate(batch, error)
+            return
+        crashpoint("consume.committed")
+        self.broker.ack(self.subscription.group, self.consumer, batch)
+        crashpoint("consume.acked")
+
+    def _call_handlers(self, batch: Sequence[Delivery]) -> None:
+        for call in calls_of([self._events[delivery.message.id] for delivery in batch]):
+            self.subscription.handlers[call.event_class](call.events)
+
+    def _set_aside(self, batch: Sequence[Delivery], early: NotYet) -> None:
+        """Those that came early come again soon, without an attempt counted; the rest runs again now."""
+        named = {id(event) for event in early.events}
+        waiting = [d for d in batch if id(self._events[d.message.id]) in named]
+        rest = [d for d in batch if id(self._events[d.message.id]) not in named]
+        failure = Failure(f"NotYet: {early}")
+        for delivery in waiting or batch:
+            age_s = time.time() - delivery.first_failed_at_ms / 1000 if delivery.first_failed_at_ms else 0.0
+            delay_s = min(EARLY_CEILING_S, max(EARLY_FIRST_S, age_s / 4))
+            self.broker.retry(self.subscription.group, self.consumer, delivery, delay_s, failure, count=False)
+        if waiting and rest:
+            self._attempt(rest)
+
+    def _isolate(self, batch: Sequence[Delivery], error: Exception) -> None:
+        if len(batch) > 1:
+            middle = len(batch) // 2
+            self._attempt(batch[:middle])
+            self._attempt(batch[middle:])
+            return
+        delivery = batch[0]
+        failure = Failure(f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error)))
+        delay_s = self.subscription.retry.delay_s(delivery.attempt)
+        if delay_s is None:
+            self._bury(delivery, failure)
+            return
+        logger.warning(
+            "%s: %s %s failed (attempt %d): %s; again in %.1f s",
+            self.subscription.group, delivery.message.name, delivery.message.id, delivery.attempt, failure.reason,
+            delay_s,
+        )  # fmt: skip
+        self.broker.retry(self.subscription.group, self.consumer, delivery, delay_s, failure, count=True)
+
+    def _bury(self, delivery: Delivery, failure: Failure) -> None:
+        logger.error(
+            "%s: %s %s is dead after %d attempt(s): %s",
+            self.subscription.group, delivery.message.name, delivery.message.id, delivery.attempt, failure.reason,
+        )  # fmt: skip
+        self.broker.bury(self.subscription.group, self.consumer, delivery, failure)

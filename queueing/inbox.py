@@ -1,0 +1,48 @@
+"""Handle each message once per group: its inbox row commits together with what the handlers did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db import connection
+
+from queueing.crashpoint import crashpoint
+from queueing.db import one_transaction
+from queueing.message import Delivery
+from queueing.middleware import Middleware, Step
+
+# Sorted, so that two consumers with overlapping batches wait for each other in one direction and never in a circle.
+_INSERT = """
+    INSERT INTO queueing_inboxentry ("group", message_id, handled_at)
+    SELECT %s, id, now() FROM unnest(%s::uuid[]) AS id ORDER BY id
+    ON CONFLICT DO NOTHING
+    RETURNING message_id::text
+"""
+
+
+def inbox(group: str) -> Middleware:
+    """A middleware that opens the transaction and passes on only what this group has not handled yet."""
+
+    def handle_once(batch: Sequence[Delivery], following: Step) -> None:
+        with one_transaction():
+            new = _note(group, batch)
+            if new:
+                following(new)
+            crashpoint("consume.handled")
+
+    return handle_once
+
+
+def _note(group: str, batch: Sequence[Delivery]) -> list[Delivery]:
+    """Write the inbox rows; return the deliveries whose row is new, one per message id."""
+    first: dict[str, Delivery] = {}
+    for delivery in batch:
+        first.setdefault(_as_uuid(delivery.message.id), delivery)
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT, [group, list(first)])
+        new = {row[0] for row in cursor.fetchall()}
+    return [delivery for id_, delivery in first.items() if id_ in new]
+
+
+def _as_uuid(message_id: str) -> str:
+    return message_id.lower()

@@ -1,0 +1,38 @@
+"""`manage.py consume <group>`: one consumer process of one group."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from queueing.conf import make_broker, subscriptions
+from queueing.db import limit_session
+from queueing.inbox import inbox
+from queueing.middleware.timing import timing
+from queueing.worker import Worker
+
+
+class Command(BaseCommand):
+    help = "Run one consumer of a group until SIGTERM or Ctrl-C; it finishes the batch at hand and leaves."
+    requires_system_checks = ["queueing"]
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("group", help=f"one of: {', '.join(sorted(subscriptions()))}")
+        parser.add_argument("--lease", type=float, help="seconds of silence that make a consumer dead")
+
+    def handle(self, *args: Any, group: str, lease: float | None, **options: Any) -> None:
+        subscription = subscriptions().get(group)
+        if subscription is None:
+            raise CommandError(f"no group is called {group!r}; there are: {', '.join(sorted(subscriptions()))}")
+        if lease is not None:
+            subscription = dataclasses.replace(subscription, lease_s=lease)
+        limit_session(lease_s=subscription.lease_s)
+        worker = Worker(subscription, make_broker(), middlewares=[timing, inbox(group)])
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: worker.stop())
+        self.stdout.write(f"{worker.consumer} reads {', '.join(subscription.topics)}")
+        worker.run()
+        self.stdout.write(f"{worker.consumer} has left")

@@ -1,0 +1,82 @@
+"""The outbox relay: what was committed is told, in commit order per key.
+
+Rows are cut into lanes by key. A relay owns a lane while it holds that lane's advisory lock, which PostgreSQL frees
+when its session ends; so two relays never overtake each other, and a dead one's lanes are free at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+
+import msgspec
+from django.db import connection
+
+from queueing.broker import Broker
+from queueing.crashpoint import crashpoint
+from queueing.db import away_is_not_failure
+from queueing.errors import TopicFull
+from queueing.message import Message
+from queueing.outbox import LANES
+
+logger = logging.getLogger("queueing.relay")
+
+LOCK_CLASS = 0x51C5  # advisory locks of the outbox: (LOCK_CLASS, lane)
+BATCH = 1000
+
+_SELECT = """
+    SELECT id, message_id::text, topic, key, name, version, body, headers, produced_at_ms
+    FROM queueing_outboxmessage WHERE lane = ANY(%s) ORDER BY id LIMIT %s
+"""
+
+
+@dataclass(slots=True)
+class Relay:
+    """Moves outbox rows to their topics. Each row once; after a crash between telling and deleting, once more."""
+
+    broker: Broker
+    _lanes: list[int] = field(default_factory=list, init=False)
+
+    def own_lanes(self) -> list[int]:
+        """Take every lane nobody owns. Returns all that are ours."""
+        with away_is_not_failure(), connection.cursor() as cursor:
+            for lane in set(range(LANES)) - set(self._lanes):
+                cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCK_CLASS, lane])
+                if cursor.fetchone()[0]:
+                    self._lanes.append(lane)
+        return sorted(self._lanes)
+
+    def forget_lanes(self) -> None:
+        """The session that held the locks is gone; so are they."""
+        self._lanes.clear()
+
+    def step(self) -> int:
+        """Tell one batch. Returns how many rows."""
+        with away_is_not_failure(), connection.cursor() as cursor:
+            cursor.execute(_SELECT, [self._lanes, BATCH])
+            rows = cursor.fetchall()
+            if not rows:
+                return 0
+            try:
+                self.broker.produce([_message(row) for row in rows])
+            except TopicFull as full:
+                logger.warning("%s", full)
+                return 0
+            crashpoint("relay.produced")
+            cursor.execute("DELETE FROM queueing_outboxmessage WHERE id = ANY(%s)", [[row[0] for row in rows]])
+            crashpoint("relay.deleted")
+        return len(rows)
+
+
+def _message(row: tuple[object, ...]) -> Message:
+    _, message_id, topic, key, name, version, body, headers, produced_at_ms = row
+    return Message(
+        id=str(message_id),
+        topic=str(topic),
+        key=str(key),
+        name=str(name),
+        version=int(str(version)),
+        body=str(body).encode(),
+        headers=headers if isinstance(headers, dict) else msgspec.json.decode(str(headers)),
+        produced_at_ms=int(str(produced_at_ms)),
+    )

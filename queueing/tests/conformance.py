@@ -1,0 +1,223 @@
+"""What every broker must do. A broker opts in with a fixture called `broker` (see test_memory.py).
+
+Written against queueing.broker's promises; `now` moves time for brokers with a virtual clock and waits for real ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from queueing.broker import Broker, Failure
+from queueing.errors import TopicFull, UnknownTopic
+from queueing.message import Message, new_id
+from queueing.topic import Topic
+
+TOPICS = {
+    "parcels": Topic("parcels", partitions=2),
+    "per.sale": Topic("per.sale", dynamic=True, gate_group="cooks", capacity=5),
+}
+WHY = Failure("the oven is cold", "Traceback …")
+
+
+def parcel(key: str = "lin", *, topic: str = "parcels") -> Message:
+    return Message(new_id(), topic, key, "tests.Parcel", 1, b'{"to":"lin"}', 1_700_000_000_000, {"trace": "abc"})
+
+
+class BrokerConformance:
+    """Inherit, and offer the fixtures `broker` and `pass_time(seconds)`."""
+
+    def test_a_message_arrives_as_it_was_sent(self, broker: Broker) -> None:
+        sent = parcel()
+        broker.produce([sent])
+
+        [received] = broker.read("cooks", "ada", ["parcels"], 10, 0)
+
+        assert received.message == sent
+        assert received.attempt == 1
+        assert not received.alone
+
+    def test_every_group_hears_every_message_and_each_group_once(self, broker: Broker) -> None:
+        broker.produce([parcel(str(n)) for n in range(6)])
+
+        cooks = broker.read("cooks", "ada", ["parcels"], 3, 0) + broker.read("cooks", "sam", ["parcels"], 10, 0)
+        waiters = broker.read("waiters", "lin", ["parcels"], 10, 0)
+
+        assert len({d.message.id for d in cooks}) == len(cooks) == 6
+        assert {d.message.id for d in waiters} == {d.message.id for d in cooks}
+        assert broker.read("cooks", "ada", ["parcels"], 10, 0) == []
+
+    def test_messages_of_one_key_keep_their_order(self, broker: Broker) -> None:
+        sent = [parcel("lin" if n % 3 else "sam") for n in range(20)]
+        broker.produce(sent)
+
+        received = [d.message for d in broker.read("cooks", "ada", ["parcels"], 100, 0)]
+
+        for key in ("lin", "sam"):
+            assert [m.id for m in received if m.key == key] == [m.id for m in sent if m.key == key]
+
+    def test_a_group_that_comes_later_starts_at_the_beginning(self, broker: Broker) -> None:
+        broker.produce([parcel()])
+        broker.ack("cooks", "ada", broker.read("cooks", "ada", ["parcels"], 10, 0))
+
+        assert len(broker.read("historians", "lin", ["parcels"], 10, 0)) == 1
+
+    def test_a_new_partition_is_read_without_being_announced(self, broker: Broker) -> None:
+        assert broker.read("cooks", "ada", ["per.sale"], 10, 0) == []
+        broker.produce([parcel("sale-7", topic="per.sale")])
+
+        [received] = broker.read("cooks", "ada", ["per.sale"], 10, 0)
+
+        assert received.partition == "sale-7"
+        assert broker.partitions("per.sale") == ["sale-7"]
+
+    def test_an_undeclared_topic_is_refused(self, broker: Broker) -> None:
+        with pytest.raises(UnknownTopic, match="nowhere"):
+            broker.produce([parcel(topic="nowhere")])
+
+    def test_ack_settles_and_a_second_ack_changes_nothing(self, broker: Broker) -> None:
+        broker.produce([parcel(), parcel()])
+        batch = broker.read("cooks", "ada", ["parcels"], 10, 0)
+
+        assert broker.ack("cooks", "ada", batch) == 2
+        assert broker.ack("cooks", "ada", batch) == 0
+        assert self.count(broker, "done") == self.count(broker, "acked") == 2
+        assert self.count(broker, "in_flight") == 0
+
+    def test_only_the_owner_settles(self, broker: Broker) -> None:
+        broker.produce([parcel()])
+        [mine] = broker.read("cooks", "ada", ["parcels"], 10, 0)
+
+        assert broker.ack("cooks", "sam", [mine]) == 0
+        assert not broker.retry("cooks", "sam", mine, 0, WHY, count=True)
+        assert not broker.bury("cooks", "sam", mine, WHY)
+        assert self.count(broker, "in_flight") == 1
+
+    def test_a_retried_message_comes_again_to_its_group_alone(
+        self, broker: Broker, pass_time: Callable[[float], None]
+    ) -> None:
+        broker.produce([parcel()])
+        [first] = broker.read("cooks", "ada", ["parcels"], 10, 0)
+        broker.read("waiters", "lin", ["parcels"], 10, 0)
+
+        assert broker.retry("cooks", "ada", first, 0.05, WHY, count=True)
+        assert self.count(broker, "lag") == 0  # it left the log for this group; the log is not held up
+        assert self.count(broker, "delayed") == 1
+        pass_time(0.06)
+        [again] = broker.read_due("cooks", "sam", ["parcels"], 10)
+
+        assert again.message == first.message
+        assert (again.attempt, again.alone, again.source) == (2, True, "retry")
+        assert broker.read_due("waiters", "lin", ["parcels"], 10) == []
+        assert broker.ack("cooks", "sam", [again]) == 1
+        assert (self.count(broker, "delayed"), self.count(broker, "done")) == (0, 1)
+
+    def test_a_retry_is_not_due_before_its_time(self, broker: Broker) -> None:
+        broker.produce([parcel()])
+        [first] = broker.read("cooks", "ada", ["parcels"], 10, 0)
+        broker.retry("cooks", "ada", first, 60, WHY, count=True)
+
+        assert broker.read_due("cooks", "ada", ["parcels"], 10) == []
+
+    def test_coming_too_early_is_no_attempt(self, broker: Broker, pass_time: Callable[[float], None]) -> None:
+        broker.produce([parcel()])
+        [first] = broker.read("cooks", "ada", ["parcels"], 10, 0)
+        broker.retry("cooks", "ada", first, 0.01, WHY, count=False)
+        pass_time(0.02)
+
+        [again] = broker.read_due("cooks", "ada", ["parcels"], 10)
+
+        assert again.attempt == 1
+
+    def test_what_a_dead_consumer_held_is_taken_over_and_its_late_ack_is_refused(self, broker: Broker) -> None:
+        broker.produce([parcel(), parcel()])
+        held = broker.read("cooks", "zombie", ["parcels"], 10, 0)
+        assert "zombie" in broker.beats("cooks")
+
+        taken = broker.take_over("cooks", "zombie", "ada", ["parcels"], 10)
+
+        assert {d.message.id for d in taken} == {d.message.id for d in held}
+        assert all(d.alone and d.attempt == 2 for d in taken)
+        assert broker.ack("cooks", "zombie", held) == 0
+        assert broker.ack("cooks", "ada", taken) == 2
+        assert "zombie" not in broker.beats("cooks")
+
+    def test_taking_over_counts_only_attempts_that_began(self, broker: Broker) -> None:
+        """Neighbours of a message that kills its process are not buried with it."""
+        broker.produce([parcel("lin"), parcel("lin")])
+        broker.read("cooks", "first", ["parcels"], 10, 0)
+        poison, neighbour = broker.take_over("cooks", "first", "second", ["parcels"], 10)
+        assert broker.begin_attempt("cooks", "second", poison)
+
+        taken = {d.message.id: d for d in broker.take_over("cooks", "second", "third", ["parcels"], 10)}
+
+        assert taken[poison.message.id].attempt == 3
+        assert taken[neighbour.message.id].attempt == 2
+
+    def test_a_retried_message_in_dead_hands_becomes_due_again(self, broker: Broker) -> None:
+        broker.produce([parcel()])
+        [first] = broker.read("cooks", "ada", ["parcels"], 10, 0)
+        broker.retry("cooks", "ada", first, 0, WHY, count=True)
+        [held] = broker.read_due("cooks", "zombie", ["parcels"], 10)
+
+        broker.take_over("cooks", "zombie", "ada", ["parcels"], 10)
+        [again] = broker.read_due("cooks", "ada", ["parcels"], 10)
+
+        assert again.attempt == 3
+        assert broker.ack("cooks", "zombie", [held]) == 0
+        assert broker.ack("cooks", "ada", [again]) == 1
+
+    def test_a_buried_message_is_dead_until_replayed_and_a_second_replay_changes_nothing(self, broker: Broker) -> None:
+        broker.produce([parcel()])
+        [first] = broker.read("cooks", "ada", ["parcels"], 10, 0)
+        assert broker.bury("cooks", "ada", first, WHY)
+        assert (self.count(broker, "dead"), self.count(broker, "lag")) == (1, 0)
+
+        where = ("cooks", "parcels", first.partition, first.message.id)
+        assert broker.replay(*where)
+        assert not broker.replay(*where)
+        [again] = broker.read_due("cooks", "sam", ["parcels"], 10)
+
+        assert again.message.id == first.message.id
+        assert (again.attempt, again.replays) == (1, 1)
+        broker.ack("cooks", "sam", [again])
+        assert (self.count(broker, "dead"), self.count(broker, "done")) == (0, 1)
+
+    def test_a_full_topic_refuses_the_whole_batch_and_opens_when_the_gate_group_catches_up(
+        self, broker: Broker
+    ) -> None:
+        broker.read("cooks", "ada", ["per.sale"], 1, 0)
+        broker.produce([parcel("sale-7", topic="per.sale") for _ in range(4)])
+
+        with pytest.raises(TopicFull) as full:
+            broker.produce([parcel("sale-7", topic="per.sale") for _ in range(2)])
+        assert full.value.retry_after > 0
+        assert self.count(broker, "appended", topics=["per.sale"]) == 4
+
+        broker.ack("cooks", "ada", broker.read("cooks", "ada", ["per.sale"], 10, 0))
+        broker.produce([parcel("sale-7", topic="per.sale") for _ in range(5)])
+
+    def test_a_consumer_that_holds_nothing_leaves_and_one_that_holds_something_stays_listed(
+        self, broker: Broker
+    ) -> None:
+        broker.produce([parcel()])
+        for name in ("ada", "sam"):
+            broker.beat("cooks", name)
+        broker.read("cooks", "ada", ["parcels"], 10, 0)
+
+        broker.leave("cooks", "ada", ["parcels"])
+        broker.leave("cooks", "sam", ["parcels"])
+
+        assert set(broker.beats("cooks")) == {"ada"}
+
+    def test_a_beat_changes_what_observers_see(self, broker: Broker) -> None:
+        broker.beat("cooks", "ada")
+        before = broker.beats("cooks")["ada"]
+        broker.beat("cooks", "ada")
+
+        assert broker.beats("cooks")["ada"] != before
+
+    @staticmethod
+    def count(broker: Broker, name: str, *, topics: list[str] | None = None) -> int:
+        return sum(getattr(row, name) for row in broker.stats({"cooks": topics or ["parcels"]}))

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from queueing.brokers.memory import MemoryBroker
+from queueing.tests.conformance import TOPICS, BrokerConformance
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class TestMemoryBroker(BrokerConformance):
+    @pytest.fixture
+    def clock(self) -> Clock:
+        return Clock()
+
+    @pytest.fixture
+    def broker(self, clock: Clock) -> MemoryBroker:
+        return MemoryBroker(TOPICS, clock=clock, sleep=clock.advance)
+
+    @pytest.fixture
+    def pass_time(self, clock: Clock) -> Callable[[float], None]:
+        return clock.advance

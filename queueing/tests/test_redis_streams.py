@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+import redis
+
+from queueing import keys
+from queueing.brokers.redis_streams import RedisStreamsBroker
+from queueing.errors import BrokerUnavailable
+from queueing.tests.conformance import TOPICS, BrokerConformance, parcel
+
+
+@pytest.fixture
+def broker(client: redis.Redis, redis_url: str) -> Iterator[RedisStreamsBroker]:
+    broker = RedisStreamsBroker(TOPICS, url=redis_url)
+    yield broker
+    broker.redis.close()
+
+
+class TestRedisStreamsBroker(BrokerConformance):
+    @pytest.fixture
+    def pass_time(self, client: redis.Redis) -> Callable[[float], None]:
+        def wait(seconds: float) -> None:
+            """Redis's clock is real: look at it until that much has passed."""
+            start = client.time()
+            while _seconds(client.time()) - _seconds(start) < seconds:
+                time.sleep(0.005)
+
+        return wait
+
+
+def _seconds(moment: tuple[int, int]) -> float:
+    return moment[0] + moment[1] / 1e6
+
+
+def test_scripts_survive_a_script_flush(broker: RedisStreamsBroker, client: redis.Redis) -> None:
+    broker.produce([parcel()])
+    client.script_flush()
+    broker.produce([parcel()])
+
+    batch = broker.read("cooks", "ada", ["parcels"], 10, 0)
+    client.script_flush()
+
+    assert broker.ack("cooks", "ada", batch) == 2
+
+
+def test_an_emptied_redis_gets_its_groups_back(broker: RedisStreamsBroker, client: redis.Redis) -> None:
+    broker.produce([parcel()])
+    broker.read("cooks", "ada", ["parcels"], 10, 0)
+    client.flushdb()
+
+    with pytest.raises(BrokerUnavailable, match="NOGROUP"):
+        broker.read("cooks", "ada", ["parcels"], 10, 0)
+    broker.produce([parcel()])
+
+    assert len(broker.read("cooks", "ada", ["parcels"], 10, 0)) == 1
+
+
+def test_a_full_redis_refuses_to_append_and_still_lets_go(broker: RedisStreamsBroker, client: redis.Redis) -> None:
+    broker.produce([parcel(), parcel(), parcel()])
+    one, two, three = broker.read("cooks", "ada", ["parcels"], 10, 0)
+    client.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(BrokerUnavailable, match="OutOfMemory"):
+            broker.produce([parcel()])
+        assert broker.ack("cooks", "ada", [one]) == 1
+        assert broker.retry("cooks", "ada", two, 1, _why(), count=True)
+        assert broker.bury("cooks", "ada", three, _why())
+    finally:
+        client.config_set("maxmemory", 0)
+
+    [row] = [r for r in broker.stats({"cooks": ["parcels"]}) if r.appended]
+    assert (row.appended, row.acked, row.done, row.delayed, row.dead) == (3, 3, 1, 1, 1)
+
+
+def test_an_entry_another_program_wrote_becomes_a_message_that_can_be_buried(
+    broker: RedisStreamsBroker, client: redis.Redis
+) -> None:
+    broker.read("cooks", "ada", ["parcels"], 10, 0)
+    offset = client.xadd(keys.log("parcels", "0"), {"what": "is this"})
+
+    [strange] = broker.read("cooks", "ada", ["parcels"], 10, 0)
+
+    assert strange.message.id == offset.decode()
+    assert broker.bury("cooks", "ada", strange, _why())
+    [grave] = broker.dead_letters("cooks", ["parcels"])
+    assert grave.reason == "the oven is cold"
+
+
+def test_the_age_of_the_oldest_entry_is_on_redis_own_clock(broker: RedisStreamsBroker, client: redis.Redis) -> None:
+    now_ms = client.time()[0] * 1000
+    client.xadd(keys.log("parcels", "0"), {"id": "old"}, id=f"{now_ms - 60_000}-1")
+    broker.read("cooks", "ada", ["parcels"], 1, 0)
+
+    ages = [row.oldest_age_ms for row in broker.stats({"cooks": ["parcels"]})]
+
+    assert 59_000 <= max(ages) <= 63_000
+
+
+def test_a_redis_that_is_away_is_unknown_not_failed() -> None:
+    broker = RedisStreamsBroker(TOPICS, url="redis://127.0.0.1:1/0")
+
+    with pytest.raises(BrokerUnavailable):
+        broker.produce([parcel()])
+
+
+def _why():
+    from queueing.tests.conformance import WHY
+
+    return WHY

@@ -1,0 +1,144 @@
+"""The work loop of one consumer: read, handle, settle; and take over from those who died.
+
+new entries ──► handled together, one transaction ──► ack
+                  │ raised: halved until the failing message stands alone
+                  ▼
+retried, or taken over from a dead consumer ──► handled alone ──► ack | retry later | bury
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from queueing.broker import Broker
+from queueing.crashpoint import crashpoint
+from queueing.errors import BrokerUnavailable, StoreUnavailable
+from queueing.handling import Handling
+from queueing.heartbeat import Watch
+from queueing.message import Delivery
+from queueing.middleware import Middleware
+from queueing.subscription import Subscription
+
+logger = logging.getLogger("queueing.worker")
+
+READ_WAIT_S = 1.0  # also how soon a new partition is noticed
+COLLECT_S = 0.1  # while entries trickle in, at most 10 reads a second: never a commit per trickle
+TAKE_OVER_AT_ONCE = 100
+
+
+def consumer_name(group: str) -> str:
+    """A name nobody had before. What an earlier process held is found by its silence, not by its name."""
+    return f"{group}-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+@dataclass(slots=True)
+class Worker:
+    """One consumer of one group, in the calling thread.
+
+    middlewares: wrapped around the handlers, outermost first; the Django edge brings the inbox and its transaction.
+    clock, sleep: seconds; the simulation brings its own.
+    """
+
+    subscription: Subscription
+    broker: Broker
+    middlewares: Sequence[Middleware] = ()
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    collect_s: float = COLLECT_S
+    consumer: str = field(init=False)
+    stopping: bool = field(default=False, init=False)
+    _watch: Watch = field(init=False)
+    _alone: deque[Delivery] = field(default_factory=deque, init=False)
+    _held: list[Delivery] = field(default_factory=list, init=False)  # begun, and the database went away
+    _handling: Handling = field(init=False)
+    _next_watch: float = field(default=0.0, init=False)
+    _last_read: float = field(default=float("-inf"), init=False)
+    _trickling: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        self._watch = Watch(self.subscription.lease_s, self.clock)
+        self._new_name()
+
+    def run(self) -> None:
+        """Work until `stop()`; then finish the batch at hand and leave."""
+        while not self.stopping:
+            try:
+                self.step(READ_WAIT_S)
+            except BrokerUnavailable as error:
+                # What we held is in doubt: a read or an ack may have happened without our hearing of it. A new name
+                # leaves it behind; whoever sees the old one silent takes it over, and the inbox knows what was done.
+                logger.warning("%s: the broker is away (%s); trying again", self.subscription.group, error)
+                self._alone.clear()
+                self._held = []
+                self._new_name()
+                self.sleep(READ_WAIT_S)
+            except StoreUnavailable as error:
+                logger.warning("%s: the database is away (%s); the batch waits", self.subscription.group, error)
+                self.sleep(READ_WAIT_S)
+        try:
+            self.broker.leave(self.subscription.group, self.consumer, self.subscription.topics)
+        except BrokerUnavailable:
+            logger.warning("%s left without saying goodbye: the broker is away", self.consumer)
+
+    def stop(self) -> None:
+        self.stopping = True
+
+    def step(self, wait_s: float) -> int:
+        """One turn. Returns how many deliveries it settled or tried to."""
+        self.broker.beat(self.subscription.group, self.consumer)
+        self._take_over_from_the_dead()
+        if not self._held:
+            self._held = self._next_alone() or self._read(wait_s)
+        done = len(self._held)
+        if self._held:
+            self._handling.handle(self._held)
+        self._held = []
+        return done
+
+    def _next_alone(self) -> list[Delivery]:
+        """A delivery that is handled by itself, its attempt written down."""
+        group = self.subscription.group
+        if not self._alone:
+            due = self.broker.read_due(group, self.consumer, self.subscription.topics, TAKE_OVER_AT_ONCE)
+            self._alone.extend(due)
+        while self._alone:
+            delivery = self._alone.popleft()
+            if self.broker.begin_attempt(group, self.consumer, delivery):
+                return [delivery]
+        return []
+
+    def _read(self, wait_s: float) -> list[Delivery]:
+        if self._trickling:
+            self.sleep(max(0.0, self._last_read + self.collect_s - self.clock()))
+        limit = self.subscription.batch_size
+        batch = self.broker.read(self.subscription.group, self.consumer, self.subscription.topics, limit, wait_s)
+        self._last_read = self.clock()
+        self._trickling = 0 < len(batch) < limit
+        if batch:
+            crashpoint("consume.read")
+        return batch
+
+    def _take_over_from_the_dead(self) -> None:
+        now = self.clock()
+        if now < self._next_watch:
+            return
+        self._next_watch = now + self.subscription.lease_s / 5
+        group = self.subscription.group
+        for dead in self._watch.observe(self.broker.beats(group)):
+            if dead == self.consumer:
+                continue
+            taken = self.broker.take_over(group, dead, self.consumer, self.subscription.topics, TAKE_OVER_AT_ONCE)
+            if taken:
+                logger.warning("%s took over %d message(s) from %s, which went silent", group, len(taken), dead)
+            self._alone.extend(taken)
+
+    def _new_name(self) -> None:
+        self.consumer = consumer_name(self.subscription.group)
+        self._handling = Handling(self.subscription, self.broker, self.consumer, self.middlewares)
