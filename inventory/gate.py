@@ -1,0 +1,207 @@
+"""The admission gate: one atomic script decides who buys, deducts the unit and appends the order to the queue.
+
+Everything here speaks to Redis only, and raises GateUnavailable, which means *unknown*, after at most a second.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+
+from inventory import keys, link
+from inventory.link import GateUnavailable, aclose
+from inventory.script import script
+from queueing import keys as queue_keys
+from queueing.message import new_id
+
+__all__ = [
+    "Decision",
+    "GateState",
+    "GateUnavailable",
+    "Movement",
+    "Terms",
+    "aclose",
+    "admit",
+    "admit_sync",
+    "apply_movements",
+    "open_gate",
+    "read_state",
+    "update_gate",
+]
+
+ORDER_PLACED, ORDER_PLACED_VERSION = "orders.OrderPlaced", 1
+IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9_-]{8,100}")
+MOST_UNITS = 100  # of one order
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the gate said.
+
+    outcome: admitted | conflict | missing | closed | not_started | ended | over_limit | sold_out | queue_full
+    body: of an admitted order, the OrderPlaced event as JSON; the same bytes each time its key comes again.
+    number: place in the queue (admitted), units left (over_limit: to this user; sold_out), lag (queue_full); else 0.
+    """
+
+    outcome: str
+    body: bytes = b""
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What may change while a sale runs. Times are milliseconds since 1970 UTC, compared with Redis's clock."""
+
+    price_cents: int
+    starts_at_ms: int
+    ends_at_ms: int
+    per_user_limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """A ledger entry the gate must take in: units returned by a user, or (user_id None) units added."""
+
+    ledger_id: int
+    quantity: int
+    user_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GateState:
+    """A gate at one instant. `worked_off` of its `seq` admissions have left the queue."""
+
+    stock: int
+    initial: int
+    price_cents: int
+    starts_at_ms: int
+    ends_at_ms: int
+    per_user_limit: int
+    epoch: int
+    seq: int
+    is_open: bool
+    now_ms: int
+    worked_off: int
+
+    @property
+    def state(self) -> str:
+        if self.now_ms < self.starts_at_ms:
+            return "upcoming"
+        if self.now_ms >= self.ends_at_ms:
+            return "ended"
+        return "open" if self.stock > 0 else "sold_out"
+
+
+async def admit(*, sale_id: int, user_id: int, idempotency_key: str, quantity: int) -> Decision:
+    """Decide on one purchase.
+
+    Raises:
+        ValueError: a malformed key or quantity; nothing was asked.
+        GateUnavailable: no answer within a second; unknown, ask again with the same key.
+    """
+    key_names, arguments = _question(sale_id, user_id, idempotency_key, quantity)
+    async with link.bounded():
+        return _decision(await script("admit").arun(key_names, arguments))
+
+
+def admit_sync(*, sale_id: int, user_id: int, idempotency_key: str, quantity: int) -> Decision:
+    """As `admit`, for code without an event loop."""
+    key_names, arguments = _question(sale_id, user_id, idempotency_key, quantity)
+    with link.gate_errors():
+        return _decision(script("admit").run(key_names, arguments))
+
+
+def open_gate(*, sale_id: int, terms: Terms, stock: int, epoch: int) -> bool:
+    """Open a sale with `stock` units and make its admission log known to the consumers.
+
+    A gate that exists keeps its stock and takes the terms only, however often this is called.
+    Returns whether it was opened now.
+    """
+    with link.gate_errors():
+        client = link.client()
+        with client.pipeline(transaction=False) as pipe:
+            pipe.sadd(queue_keys.partitions(keys.TOPIC), str(sale_id))
+            pipe.sadd(queue_keys.TOPICS, keys.TOPIC)
+            pipe.execute()
+        return bool(_set_terms(sale_id, terms, epoch=epoch, stock=stock) == b"opened")
+
+
+def update_gate(*, sale_id: int, terms: Terms) -> bool:
+    """Move window, price and limit of a gate. False: there is none, and none was made."""
+    with link.gate_errors():
+        return bool(_set_terms(sale_id, terms, epoch=0, stock="") != b"missing")
+
+
+def apply_movements(*, sale_id: int, movements: Sequence[Movement]) -> list[bool]:
+    """Take returns and additions in, each once per ledger id, however often this is called.
+
+    Returns, per movement, whether the gate holds it now. False: there is no gate, nothing was done.
+    """
+    arguments: list[str | int] = []
+    for movement in movements:
+        user = "" if movement.user_id is None else movement.user_id
+        arguments += [movement.ledger_id, movement.quantity, user]
+    with link.gate_errors():
+        replies = script("give_back").run([keys.gate(sale_id), keys.buyers(sale_id), keys.applied(sale_id)], arguments)
+    return [reply != b"missing" for reply in replies]
+
+
+def read_state(sale_id: int) -> GateState | None:
+    """The gate as it is now; None: there is none."""
+    with link.gate_errors(), link.client().pipeline(transaction=False) as pipe:
+        pipe.time()
+        pipe.hgetall(keys.gate(sale_id))
+        pipe.hmget(keys.counters(sale_id), "acked", "skipped")
+        (seconds, microseconds), fields, counted = pipe.execute()
+    if b"stock" not in fields:
+        return None
+    numbers = {name.decode(): int(value) for name, value in fields.items()}
+    return GateState(
+        is_open=bool(numbers.pop("open")),
+        now_ms=seconds * 1000 + microseconds // 1000,
+        worked_off=sum(int(value or 0) for value in counted),
+        **{name: value for name, value in numbers.items() if name != "capacity"},
+    )
+
+
+def _question(sale_id: int, user_id: int, idempotency_key: str, quantity: int) -> tuple[list[str], list[str | int]]:
+    if not IDEMPOTENCY_KEY.fullmatch(idempotency_key):
+        raise ValueError(f"idempotency key {idempotency_key!r} is not 8 to 100 of A-Z a-z 0-9 _ -")
+    if not 1 <= quantity <= MOST_UNITS:
+        raise ValueError(f"quantity {quantity} is not between 1 and {MOST_UNITS}")
+    names = [
+        keys.gate(sale_id),
+        keys.buyers(sale_id),
+        keys.answers(sale_id),
+        keys.log(sale_id),
+        keys.meta(sale_id),
+        keys.counters(sale_id),
+    ]
+    member = [user_id, idempotency_key, quantity, new_id(), new_id()]
+    return names, [sale_id, ORDER_PLACED, ORDER_PLACED_VERSION, *member]
+
+
+def _decision(replies: Any) -> Decision:
+    [(outcome, *rest)] = replies
+    if outcome == b"admitted":
+        return Decision("admitted", body=rest[0], number=rest[1])
+    return Decision(outcome.decode(), number=rest[0] if rest else 0)
+
+
+def _set_terms(sale_id: int, terms: Terms, *, epoch: int, stock: int | str) -> Any:
+    return script("open").run(
+        [keys.gate(sale_id), keys.meta(sale_id)],
+        [
+            terms.price_cents,
+            terms.starts_at_ms,
+            terms.ends_at_ms,
+            terms.per_user_limit,
+            settings.QUEUEING["TOPICS"][keys.TOPIC]["capacity"],
+            epoch,
+            stock,
+        ],
+    )

@@ -1,0 +1,89 @@
+"""The connections to Redis that requests use: few, bounded, and impatient.
+
+A shopper waits a second at most. A connection that timed out is thrown away: its late reply must not become the answer
+to somebody else's question. Nothing is repeated here; who asks again does so with the same idempotency key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Iterator
+from functools import cache
+from weakref import WeakKeyDictionary
+
+import redis
+import redis.asyncio
+from django.conf import settings
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+CONNECTIONS = 64
+ANSWER_WITHIN_S = 0.9
+SOCKET = {"socket_timeout": 0.8, "socket_connect_timeout": 0.4}
+
+logger = logging.getLogger(__name__)
+_by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, redis.asyncio.Redis]] = WeakKeyDictionary()
+
+
+class GateUnavailable(Exception):
+    """The gate did not answer in time. What was asked is *unknown*, not refused: ask again with the same key."""
+
+
+def client() -> redis.Redis:
+    """The process's client for sync code. Threads share its pool."""
+    return _client(settings.REDIS_URL)
+
+
+@cache
+def _client(url: str) -> redis.Redis:
+    pool = redis.BlockingConnectionPool.from_url(
+        url, max_connections=CONNECTIONS, timeout=ANSWER_WITHIN_S, retry=Retry(NoBackoff(), 0), **SOCKET
+    )
+    return redis.Redis(connection_pool=pool)
+
+
+def async_client() -> redis.asyncio.Redis:
+    """The running event loop's client: a connection belongs to the loop that opened it."""
+    mine = _by_loop.setdefault(asyncio.get_running_loop(), {})
+    url: str = settings.REDIS_URL
+    if url not in mine:
+        pool = redis.asyncio.BlockingConnectionPool.from_url(
+            url, max_connections=CONNECTIONS, timeout=ANSWER_WITHIN_S, retry=AsyncRetry(NoBackoff(), 0), **SOCKET
+        )
+        mine[url] = redis.asyncio.Redis(connection_pool=pool)
+    return mine[url]
+
+
+async def aclose() -> None:
+    """Close the running loop's connections: when a server shuts down, or a test's loop ends."""
+    for made in _by_loop.pop(asyncio.get_running_loop(), {}).values():
+        await made.aclose()
+        await made.connection_pool.disconnect()
+
+
+@contextlib.contextmanager
+def gate_errors() -> Iterator[None]:
+    """Whatever goes wrong with Redis becomes GateUnavailable, and what is our fault is logged.
+
+    Scripts check before they write, so an error reply (out of memory, a key of the wrong type) has changed nothing.
+    """
+    try:
+        yield
+    except redis.OutOfMemoryError as error:
+        raise GateUnavailable("Redis is at maxmemory") from error
+    except redis.ResponseError as error:
+        logger.exception("the admission gate answered with an error")
+        raise GateUnavailable(str(error)) from error
+    except (redis.RedisError, OSError) as error:  # TimeoutError is an OSError
+        raise GateUnavailable(f"{type(error).__name__}: {error}") from error
+
+
+@contextlib.asynccontextmanager
+async def bounded() -> AsyncIterator[None]:
+    """Errors as above, and no longer than ANSWER_WITHIN_S altogether: connecting and reading may each be slow."""
+    with gate_errors():
+        async with asyncio.timeout(ANSWER_WITHIN_S):
+            yield

@@ -1,0 +1,72 @@
+#!lua
+-- Decide on purchases of one sale: idempotency key, gate, window, per-user limit, stock, queue; then deduct and append.
+-- A script is isolated but not transactional: everything that can fail is checked before the first write.
+-- KEYS  1 gate  2 buyers  3 answers  4 log  5 meta  6 counters of the gate group
+-- ARGV  1 sale id  2 wire name  3 version  then per member: user id, idempotency key, quantity, order id, message id
+-- returns  per member  {'admitted', OrderPlaced body, place in the queue}    also when its key was admitted before
+--                    | {'conflict'} | {'missing'} | {'closed'} | {'not_started'} | {'ended'}
+--                    | {'over_limit', units left to this user} | {'sold_out', units left} | {'queue_full', lag}
+--          a refusal has written nothing
+--!include append.lua
+local gate_key, buyers_key, answers_key, log_key, meta_key, counters_key = unpack(KEYS)
+local sale, wire, version = ARGV[1], ARGV[2], ARGV[3]
+
+local function whole(text, name)
+  if not text or not string.find(text, '^%-?%d+$') then error('gate: ' .. name .. ' is not a whole number') end
+  return tonumber(text)
+end
+
+-- A key of the wrong type raises here, where nothing is written yet. (HGET and HMGET below check the hashes.)
+redis.call('XLEN', log_key)
+local g = redis.call('HMGET', gate_key, 'stock', 'price_cents', 'starts_at_ms', 'ends_at_ms', 'per_user_limit', 'capacity',
+  'epoch', 'seq', 'open')
+local exists, price, epoch, open = g[1], g[2], g[7], g[9] == '1'
+local stock, starts, ends, limit, capacity, seq = 0, 0, 0, 0, 0, 0
+if exists then
+  stock, starts, ends = whole(g[1], 'stock'), whole(g[3], 'starts_at_ms'), whole(g[4], 'ends_at_ms')
+  limit, capacity, seq = whole(g[5], 'per_user_limit'), whole(g[6], 'capacity'), whole(g[8], 'seq')
+  whole(price, 'price_cents')
+  whole(epoch, 'epoch')
+end
+whole(redis.call('HGET', meta_key, 'appended') or '0', 'appended')
+local lag = lag_of(meta_key, counters_key)
+local clock = redis.call('TIME')
+local now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
+
+local function decide(user, key, quantity, order, message)
+  local units = whole(quantity, 'quantity')
+  local answer_field = user .. ':' .. key
+  local said = redis.call('HGET', answers_key, answer_field)
+  if said then
+    local before = cjson.decode(said)
+    if before.quantity ~= units then return {'conflict'} end
+    -- What was appended before it and is not acknowledged, itself included.
+    return {'admitted', said, math.max(0, before.seq - (seq - lag))}
+  end
+  if not exists then return {'missing'} end
+  if not open then return {'closed'} end
+  if now < starts then return {'not_started'} end
+  if now >= ends then return {'ended'} end
+  local has = whole(redis.call('HGET', buyers_key, user) or '0', 'units of a buyer')
+  if has + units > limit then return {'over_limit', math.max(0, limit - has)} end
+  if units > stock then return {'sold_out', stock} end
+  if capacity > 0 and lag + 1 > capacity then return {'queue_full', lag} end
+
+  seq, lag, stock = seq + 1, lag + 1, stock - units
+  local at = string.format('%.0f', now)
+  -- Money stays the text it came as: Lua's numbers are floats.
+  local body = '{"order_id":"' .. order .. '","sale_id":' .. sale .. ',"user_id":' .. user .. ',"idempotency_key":' ..
+    cjson.encode(key) .. ',"quantity":' .. quantity .. ',"price_cents":' .. price .. ',"seq":' ..
+    string.format('%.0f', seq) .. ',"epoch":' .. epoch .. ',"placed_at_ms":' .. at .. '}'
+  append(log_key, meta_key, message, wire, version, sale, at, body, '')
+  redis.call('HSET', gate_key, 'stock', string.format('%.0f', stock), 'seq', string.format('%.0f', seq))
+  redis.call('HINCRBY', buyers_key, user, quantity)
+  redis.call('HSET', answers_key, answer_field, body)
+  return {'admitted', body, lag}
+end
+
+local replies = {}
+for a = 4, #ARGV, 5 do
+  replies[#replies + 1] = decide(ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4])
+end
+return replies
