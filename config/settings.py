@@ -39,6 +39,7 @@ AUTH_USER_MODEL = "shop.User"
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "config.csp.content_security_policy",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -126,7 +127,7 @@ STATICFILES_DIRS = [BASE_DIR / "config" / "static"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
 
 # The message queue. Apps name topics in their events; how they are cut is decided here.
-QUEUEING = {
+QUEUEING: dict[str, Any] = {
     "BROKER": "queueing.brokers.redis_streams.RedisStreamsBroker",
     "OPTIONS": {"url": REDIS_URL},
     "APPS": HOUSE,
@@ -146,11 +147,35 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 120, "global_keyprefix": "celery:"}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 120,
+    "global_keyprefix": "celery:",
+    # A Redis that stopped answering must not hold up a consumer that only wants to hand over a task.
+    "socket_connect_timeout": 2,
+    "socket_timeout": 5,
+}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # Redis may be away for an hour; the worker waits for it
+# Tasks wait for PostgreSQL and for providers, so the threads of one process are enough.
+CELERY_WORKER_POOL = "threads"
+CELERY_WORKER_CONCURRENCY = 4
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # nobody calls it, and it is one more connection
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_REDIRECT_STDOUTS = False
+# In memory: every period is a minute or less, so there is nothing to remember, and no file to find torn after a kill.
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
+
+# Who carries SMS and e-mail: a class with notifications.provider.Provider's method, and what it is made with.
+NOTIFICATIONS: dict[str, Any] = {"PROVIDER": "notifications.demo_phone.DemoPhone", "OPTIONS": {}}
 
 SELF_URL = env.self_url or f"http://127.0.0.1:{env.port}"
 PAYMENT_DUE_S = env.payment_due_s
+CURRENCY = "EUR"
+# Who takes the money: a class with payments.provider.Provider's methods. Its webhooks are signed with the secret.
+PAYMENT_PROVIDER = "payments.demo_bank.provider.DemoBank"
+PAYMENT_WEBHOOK_SECRET = env.payment_webhook_secret
+# Who carries the parcels: a class with logistics.carrier.Carrier's methods.
+CARRIER = "logistics.carrier.DemoCarrier"
 CARRIER_STEP_S = env.carrier_step_s
 
 LOG_LEVEL = env.log_level

@@ -5,8 +5,8 @@ from __future__ import annotations
 from queueing.event import Event
 
 
-class SaleScheduled(Event):
-    """A sale exists, or its window, price or limit changed. Stock is what it started with and never changes here."""
+class SaleScheduled(Event, frozen=True):
+    """A sale exists, or its window, price or limit changed. Stock is what it began with and never changes."""
 
     wire = "shop.SaleScheduled"
     topic = "sales.events"
@@ -22,7 +22,7 @@ class SaleScheduled(Event):
     ends_at_ms: int
 
 
-class StockAdded(Event):
+class StockAdded(Event, frozen=True):
     """More units for a running sale. `addition_id` makes adding them once safe to repeat."""
 
     wire = "shop.StockAdded"

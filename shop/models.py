@@ -29,9 +29,7 @@ class Product(models.Model):
     title = models.CharField(max_length=80)
     slug = models.SlugField(unique=True)
     blurb = models.TextField(help_text="Two or three sentences for the sale's page.")
-    picture = models.CharField(
-        max_length=120, help_text="Static path of its SVG, such as pictures/kettle.svg"
-    )
+    picture = models.CharField(max_length=120, help_text="Static path of its SVG, such as pictures/kettle.svg")
 
     def __str__(self) -> str:
         return self.title
@@ -46,8 +44,8 @@ class SaleState(models.TextChoices):
 class Sale(models.Model):
     """So many units of a product, at one price, between two instants: open in [starts_at, ends_at).
 
-    `stock` is what the sale was given at first and never changes; later units are StockAdditions. What is left
-    of them only the stock ledger and the admission gate know.
+    `stock` is what the sale was given at first and never changes; later units are StockAdditions. What is
+    left of them only the stock ledger and the admission gate know.
     """
 
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="sales")

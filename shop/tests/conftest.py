@@ -23,9 +23,7 @@ def kettle(db: None) -> Product:
 
 @pytest.fixture
 def ada(db: None) -> User:
-    return User.objects.create_user(
-        "ada", email="ada@example.test", password="correct horse 7", phone="+49 30 1234"
-    )
+    return User.objects.create_user("ada", email="ada@example.test", password="correct horse 7", phone="+49 30 1234")
 
 
 @pytest.fixture
@@ -37,8 +35,6 @@ def make_sale(kettle: Product) -> Callable[..., Sale]:
     ) -> Sale:
         starts_at: datetime = timezone.now() + starts_in
         wanted = {"price_cents": 4900, "stock": 50, "per_user_limit": 1, **facts}
-        return services.schedule_sale(
-            product=kettle, starts_at=starts_at, ends_at=starts_at + lasts, **wanted
-        )
+        return services.schedule_sale(product=kettle, starts_at=starts_at, ends_at=starts_at + lasts, **wanted)
 
     return make

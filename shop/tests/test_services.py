@@ -18,9 +18,7 @@ def told() -> list[tuple[str, str]]:
 
 
 def last_sale_scheduled() -> SaleScheduled:
-    return SaleScheduled.decode(
-        OutboxMessage.objects.filter(name=SaleScheduled.wire).latest("id").body.encode()
-    )
+    return SaleScheduled.decode(OutboxMessage.objects.filter(name=SaleScheduled.wire).latest("id").body.encode())
 
 
 def test_scheduling_a_sale_writes_the_row_and_tells_it(make_sale, kettle):

@@ -1,0 +1,122 @@
+"""The operator's shop: products and sales. Every save goes through the services, so that it is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import action, display
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from shop import services
+from shop.forms import AddStockForm
+from shop.models import Product, Sale, StockAddition, User
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+    """Django's, in this admin's dress."""
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, ModelAdmin):
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ["username", "email", "phone", "is_staff", "last_login"]
+    fieldsets = [*(DjangoUserAdmin.fieldsets or ()), ("Demo phone", {"fields": ["phone"]})]
+
+
+@admin.register(Product)
+class ProductAdmin(ModelAdmin):
+    list_display = ["title", "slug", "picture"]
+    search_fields = ["title"]
+    prepopulated_fields = {"slug": ["title"]}
+
+    def save_model(self, request: HttpRequest, obj: Product, form: Any, change: bool) -> None:
+        services.save_product(product=obj)
+
+
+class StockAdditionInline(TabularInline):
+    model = StockAddition
+    fields = readonly_fields = ["quantity", "created_at"]
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Sale)
+class SaleAdmin(ModelAdmin):
+    list_display = ["product", "state", "price_cents", "stock", "per_user_limit", "starts_at", "ends_at", "published"]
+    list_filter = ["published", "product"]
+    list_select_related = ["product"]
+    date_hierarchy = "starts_at"
+    fields = ["product", "price_cents", "stock", "per_user_limit", "starts_at", "ends_at", "published"]
+    inlines = [StockAdditionInline]
+    actions_detail = ["add_stock"]
+
+    @display(
+        description="State",
+        label={"upcoming": "info", "open": "success", "ended": "default"},
+    )
+    def state(self, sale: Sale) -> str:
+        return sale.state_at(timezone.now()).value
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """Orders refer to the product and the ledger to the first stock: after creation both stay."""
+        return ["product", "stock"] if obj else []
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A sale has orders; end it instead."""
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Sale, form: Any, change: bool) -> None:
+        if change:
+            services.reschedule_sale(
+                sale=obj,
+                price_cents=obj.price_cents,
+                per_user_limit=obj.per_user_limit,
+                starts_at=obj.starts_at,
+                ends_at=obj.ends_at,
+                published=obj.published,
+            )
+        else:
+            made = services.schedule_sale(
+                product=obj.product,
+                price_cents=obj.price_cents,
+                stock=obj.stock,
+                per_user_limit=obj.per_user_limit,
+                starts_at=obj.starts_at,
+                ends_at=obj.ends_at,
+                published=obj.published,
+            )
+            # The admin goes on with its own object: the log entry, the message and the redirect need its key.
+            obj.pk, obj._state.adding = made.pk, False
+
+    @action(description="Add stock", url_path="add-stock", permissions=["add_stock"])
+    def add_stock(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """A form of one number: more units for this sale."""
+        sale = get_object_or_404(Sale.objects.select_related("product"), pk=object_id)
+        form = AddStockForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            addition = services.add_stock(sale=sale, quantity=form.cleaned_data["quantity"])
+            self.log_change(request, sale, f"Added {addition.quantity} units.")
+            messages.success(request, f"{addition.quantity} more units are on their way to the gate.")
+            return redirect(reverse("admin:shop_sale_change", args=[sale.pk]))
+        context = {**self.admin_site.each_context(request), "title": f"Add stock: {sale}", "form": form, "sale": sale}
+        return render(request, "shop/admin/add_stock.html", context)
+
+    def has_add_stock_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return bool(self.has_change_permission(request))
