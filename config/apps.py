@@ -7,3 +7,6 @@ class HouseConfig(AppConfig):
     name = "config"
     label = "house"
     verbose_name = "Sluice"
+
+    def ready(self) -> None:
+        from config import celery  # noqa: F401  (@shared_task binds to this app, in every process)

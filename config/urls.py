@@ -4,6 +4,7 @@ from django.urls import include, path
 urlpatterns = [
     path("", include("shop.urls")),
     path("", include("payments.urls")),
+    path("", include("notifications.urls")),
     path("admin/", admin.site.urls),
 ]
 

@@ -17,7 +17,7 @@ class Channel(models.TextChoices):
 class Notification(models.Model):
     """One message to one person about one fact, sent once.
 
-    The unique constraint is what makes it one message, however often the fact is told. `id` is the idempotency
+    The unique constraint makes it one message, however often the fact is told. `id` is the idempotency
     key the provider sees, so it never changes between tries. All times are PostgreSQL's.
     """
 
@@ -44,16 +44,12 @@ class Notification(models.Model):
     user_id = models.BigIntegerField()
     kind = models.CharField(max_length=20, choices=Kind)
     channel = models.CharField(max_length=10, choices=Channel)
-    attempt = models.SmallIntegerField(
-        default=1, help_text=_("Which declined payment; 1 for every other kind.")
-    )
+    attempt = models.SmallIntegerField(default=1, help_text=_("Which declined payment; 1 for every other kind."))
     to = models.CharField(max_length=254)
     subject = models.CharField(max_length=200, blank=True, help_text=_("Empty for SMS."))
     text = models.TextField()
     status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
-    tries = models.SmallIntegerField(
-        default=0, help_text=_("Times the provider was, or may have been, asked.")
-    )
+    tries = models.SmallIntegerField(default=0, help_text=_("Times the provider was, or may have been, asked."))
     reason = models.TextField(blank=True, help_text=_("Why the last try failed."))
     created_at = models.DateTimeField(db_default=Now())
     due_at = models.DateTimeField(db_default=Now(), help_text=_("Not sent before this."))
@@ -62,19 +58,13 @@ class Notification(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["order_id", "kind", "channel", "attempt"], name="notification_once"
-            ),
+            models.UniqueConstraint(fields=["order_id", "kind", "channel", "attempt"], name="notification_once"),
         ]
         indexes = [
             models.Index(fields=["user_id", "order_id"], name="notification_of_user"),
             # Only what is still to be sent: the sweep's questions stay cheap however long the history grows.
-            models.Index(
-                fields=["due_at"], name="notification_pending", condition=models.Q(status="pending")
-            ),
-            models.Index(
-                fields=["claimed_at"], name="notification_sending", condition=models.Q(status="sending")
-            ),
+            models.Index(fields=["due_at"], name="notification_pending", condition=models.Q(status="pending")),
+            models.Index(fields=["claimed_at"], name="notification_sending", condition=models.Q(status="sending")),
         ]
 
     def __str__(self) -> str:
