@@ -46,7 +46,8 @@ class Handling:
     def handle(self, batch: Sequence[Delivery]) -> None:
         """Settle each of these: new entries in one transaction if nothing fails, or one delivery that is `alone`."""
         self._events.clear()
-        ours, others = [], []
+        ours: list[Delivery] = []
+        others: list[Delivery] = []
         for delivery in batch:
             (ours if self._concerns_us(delivery) else others).append(delivery)
         readable = [delivery for delivery in ours if self._survivable(delivery) and self._decode(delivery)]

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import redis
-
 from queueing import keys
 from queueing.broker import GroupStats
 
 _COMMANDS = 7
 
 
-def read_stats(client: redis.Redis, where: Sequence[tuple[str, str, str]]) -> list[GroupStats]:
+def read_stats(client: Any, where: Sequence[tuple[str, str, str]]) -> list[GroupStats]:
     """where: (topic, partition, group) each. A partition or group that does not exist yet counts zero."""
     with client.pipeline(transaction=False) as pipe:
         pipe.time()
@@ -66,7 +64,7 @@ def _pending(reply: Any) -> tuple[int, int]:
     return int(reply["pending"]), _ms(reply["min"])
 
 
-def _first_undelivered(client: redis.Redis, where: Sequence[tuple[str, str, str]], replies: Sequence[Any]) -> list[int]:
+def _first_undelivered(client: Any, where: Sequence[tuple[str, str, str]], replies: Sequence[Any]) -> list[int]:
     with client.pipeline(transaction=False) as pipe:
         for number, (topic, partition, group) in enumerate(where):
             infos = _row(replies, number)[6]

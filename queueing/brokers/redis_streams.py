@@ -39,7 +39,7 @@ def _speaks_broker(
     """Redis's errors become BrokerUnavailable: whoever uses a broker need not know which one it is."""
 
     @wraps(method)
-    def wrapped(self: RedisStreamsBroker, *args: P.args, **kwargs: P.kwargs) -> R:
+    def wrapped(self: RedisStreamsBroker, /, *args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return method(self, *args, **kwargs)
         except RedisError as error:
@@ -55,7 +55,8 @@ class RedisStreamsBroker:
     def __init__(self, topics: Mapping[str, Topic], *, url: str) -> None:
         self.topics = topics
         # No automatic retry: a read whose reply was lost has delivered entries to us that we do not know of.
-        self.redis: redis.Redis = redis.Redis.from_url(
+        # Any: redis-py's annotations give every command both its sync and its async result.
+        self.redis: Any = redis.Redis.from_url(
             url, socket_timeout=SOCKET_TIMEOUT_S, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0)
         )
         names = ("produce", "ack", "retry", "bury", "due", "take_over", "begin_attempt", "leave", "replay")
@@ -122,7 +123,7 @@ class RedisStreamsBroker:
 
     @_speaks_broker
     def beat(self, group: str, consumer: str) -> None:
-        seconds, microseconds = self.redis.time()  # type: ignore[misc]
+        seconds, microseconds = self.redis.time()
         with self.redis.pipeline(transaction=False) as pipe:
             pipe.hincrby(keys.beats(group), consumer, 1)
             pipe.hset(keys.seen(group), consumer, str(seconds * 1000 + microseconds // 1000))
@@ -131,7 +132,7 @@ class RedisStreamsBroker:
     @_speaks_broker
     def beats(self, group: str) -> dict[str, str]:
         known: dict[str, str] = {name.decode(): "" for name in self._holders(group)}
-        for name, beat in self.redis.hgetall(keys.beats(group)).items():  # type: ignore[union-attr]
+        for name, beat in self.redis.hgetall(keys.beats(group)).items():
             known[name.decode()] = beat.decode()
         return known
 
@@ -175,7 +176,7 @@ class RedisStreamsBroker:
         reply = self.redis.xreadgroup(
             group,
             consumer,
-            dict.fromkeys(by_log, ">"),  # type: ignore[misc]
+            dict.fromkeys(by_log, ">"),
             count=limit,
             block=max(1, int(wait_s * 1000)) if wait_s > 0 else None,
         )
@@ -306,7 +307,7 @@ class RedisStreamsBroker:
         text = self.redis.hget(keys.graves(*where), message_id)
         if text is None:
             return False
-        parked = from_json(text)  # type: ignore[arg-type]
+        parked = from_json(text)
         again = to_json(_with(parked, replays=parked.replays + 1, attempts=0))
         return bool(
             self._scripts["replay"](
@@ -323,10 +324,10 @@ class RedisStreamsBroker:
             for partition in partitions:
                 newest = self.redis.zrange(keys.dead(topic, partition, group), 0, limit - 1, desc=True, withscores=True)
                 if newest:
-                    texts = self.redis.hmget(keys.graves(topic, partition, group), [id_ for id_, _ in newest])  # type: ignore[union-attr]
+                    texts = self.redis.hmget(keys.graves(topic, partition, group), [id_ for id_, _ in newest])
                     found += [
                         (score, from_json(text))
-                        for (_, score), text in zip(newest, texts, strict=True)  # type: ignore[arg-type]
+                        for (_, score), text in zip(newest, texts, strict=True)
                         if text is not None
                     ]
         return [parked for _, parked in sorted(found, key=lambda pair: -pair[0])[:limit]]

@@ -1,0 +1,326 @@
+"""The work loop on the memory broker: what happens to messages that fail, come early, or outlive their consumer."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from queueing.batches import calls_of
+from queueing.brokers.memory import MemoryBroker
+from queueing.errors import BrokerUnavailable, NotYet, StoreUnavailable
+from queueing.event import Event
+from queueing.message import Delivery, Message, new_id
+from queueing.middleware import Step
+from queueing.retry import RetryPolicy
+from queueing.subscription import Subscription
+from queueing.tests.test_memory import Clock
+from queueing.topic import Topic
+from queueing.worker import Worker
+
+
+class KettleSold(Event):
+    wire = "tests.KettleSold"
+    topic = "shelf"
+    key_field = "kettle"
+
+    kettle: str
+
+
+class KettleBoiled(Event):
+    wire = "tests.KettleBoiled"
+    topic = "shelf"
+    key_field = "kettle"
+
+    kettle: str
+
+
+class Kitchen:
+    """A handler with a memory and a temper."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self.batches: list[int] = []
+        self.refuses: dict[str, Exception | type[BaseException]] = {}
+
+    def __call__(self, events: Sequence[KettleSold]) -> None:
+        for event in events:
+            if event.kettle in self.refuses:
+                raise self.refuses[event.kettle]
+        self.batches.append(len(events))
+        self.heard += [event.kettle for event in events]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def broker(clock: Clock) -> MemoryBroker:
+    return MemoryBroker({"shelf": Topic("shelf")}, clock=clock, sleep=clock.advance)
+
+
+@pytest.fixture
+def kitchen() -> Kitchen:
+    return Kitchen()
+
+
+@pytest.fixture
+def new_worker(broker: MemoryBroker, clock: Clock, kitchen: Kitchen) -> Callable[[], Worker]:
+    policy = RetryPolicy(max_attempts=3, first_s=1, factor=2)
+    subscription = Subscription("cooks", {KettleSold: kitchen}, retry=policy, lease_s=10)
+    return lambda: Worker(subscription, broker, clock=clock, sleep=clock.advance)
+
+
+def sell(broker: MemoryBroker, *kettles: str) -> None:
+    broker.produce([Message.of(KettleSold(kettle=kettle)) for kettle in kettles])
+
+
+def work(worker: Worker, clock: Clock, seconds: float) -> None:
+    end = clock.now + seconds
+    while clock.now < end:
+        worker.step(0.5)
+
+
+def tally(broker: MemoryBroker) -> dict[str, int]:
+    [row] = broker.stats({"cooks": ["shelf"]})
+    return {name: getattr(row, name) for name in ("done", "in_flight", "delayed", "dead", "lag")}
+
+
+def test_a_batch_is_handled_in_one_call_and_acknowledged(broker, clock, kitchen, new_worker) -> None:
+    sell(broker, "ann", "bob", "cem")
+
+    new_worker().step(0)
+
+    assert kitchen.batches == [3]
+    assert tally(broker) == {"done": 3, "in_flight": 0, "delayed": 0, "dead": 0, "lag": 0}
+
+
+def test_a_failed_batch_is_halved_until_the_failing_message_stands_alone(broker, clock, kitchen, new_worker) -> None:
+    kettles = [f"kettle-{n}" for n in range(64)]
+    kitchen.refuses["kettle-40"] = ValueError("cracked")
+    sell(broker, *kettles)
+
+    new_worker().step(0)
+
+    assert sorted(kitchen.heard) == sorted(set(kettles) - {"kettle-40"})
+    assert tally(broker)["delayed"] == 1
+
+
+def test_a_message_that_keeps_failing_is_buried_with_its_reason(broker, clock, kitchen, new_worker) -> None:
+    kitchen.refuses["cracked"] = ValueError("it leaks")
+    sell(broker, "cracked", "fine")
+
+    work(new_worker(), clock, 60)
+
+    assert kitchen.heard == ["fine"]
+    assert tally(broker) == {"done": 1, "in_flight": 0, "delayed": 0, "dead": 1, "lag": 0}
+    [(delivery, failure)] = broker._groups["shelf", "0", "cooks"].dead.values()
+    assert delivery.attempt == 3
+    assert failure.reason == "ValueError: it leaks"
+    assert "Traceback" in failure.traceback
+
+
+def test_a_replayed_letter_that_was_mended_is_handled(broker, clock, kitchen, new_worker) -> None:
+    kitchen.refuses["cracked"] = ValueError("it leaks")
+    sell(broker, "cracked")
+    worker = new_worker()
+    work(worker, clock, 60)
+    [message_id] = broker._groups["shelf", "0", "cooks"].dead
+
+    kitchen.refuses.clear()
+    broker.replay("cooks", "shelf", "0", message_id)
+    work(worker, clock, 2)
+
+    assert kitchen.heard == ["cracked"]
+
+
+def test_an_early_event_waits_without_an_attempt_and_does_not_hold_up_the_rest(
+    broker, clock, kitchen, new_worker
+) -> None:
+    worker = new_worker()
+
+    def wait_for_bob(events: Sequence[KettleSold]) -> None:
+        early = [e for e in events if e.kettle == "ann"] if "bob" not in kitchen.heard else []
+        if early:
+            raise NotYet(early)
+        kitchen(events)
+
+    worker.subscription.handlers[KettleSold] = wait_for_bob  # type: ignore[index]
+    sell(broker, "ann", "bob")
+    work(worker, clock, 30)
+
+    assert kitchen.heard == ["bob", "ann"]
+    assert tally(broker)["done"] == 2
+
+
+def test_what_a_silent_consumer_held_is_taken_over_after_its_lease(broker, clock, kitchen, new_worker) -> None:
+    sell(broker, "ann", "bob")
+    frozen, healthy = new_worker(), new_worker()
+    broker.beat("cooks", frozen.consumer)
+    held = broker.read("cooks", frozen.consumer, ["shelf"], 10, 0)
+
+    work(healthy, clock, 9)
+    assert kitchen.heard == []
+    work(healthy, clock, 8)
+
+    assert kitchen.heard == ["ann", "bob"]
+    assert kitchen.batches == [1, 1]
+    assert broker.ack("cooks", frozen.consumer, held) == 0
+
+
+def test_a_beating_consumer_keeps_what_it_holds(broker, clock, kitchen, new_worker) -> None:
+    sell(broker, "ann")
+    slow, healthy = new_worker(), new_worker()
+    held = broker.read("cooks", slow.consumer, ["shelf"], 10, 0)
+
+    for _ in range(40):
+        broker.beat("cooks", slow.consumer)
+        work(healthy, clock, 1)
+
+    assert kitchen.heard == []
+    assert broker.ack("cooks", slow.consumer, held) == 1
+
+
+def test_a_message_that_kills_its_process_is_buried_and_its_neighbours_are_not(
+    broker, clock, kitchen, new_worker
+) -> None:
+    kitchen.refuses["bomb"] = SystemExit
+    sell(broker, "ann", "bomb", "cem")
+
+    for _ in range(6):
+        try:
+            work(new_worker(), clock, 30)
+        except SystemExit:
+            continue
+
+    assert sorted(kitchen.heard) == ["ann", "cem"]
+    assert tally(broker) == {"done": 2, "in_flight": 0, "delayed": 0, "dead": 1, "lag": 0}
+    [(_, failure)] = broker._groups["shelf", "0", "cooks"].dead.values()
+    assert failure.reason == "its consumer died while handling it, 3 times"
+
+
+def test_while_the_database_is_away_the_batch_waits_and_no_attempt_counts(broker, clock, kitchen, new_worker) -> None:
+    sell(broker, "ann")
+    worker = new_worker()
+    kitchen.refuses["ann"] = StoreUnavailable("restarting")
+
+    for _ in range(20):
+        with pytest.raises(StoreUnavailable):
+            worker.step(0)
+    assert tally(broker)["in_flight"] == 1
+    kitchen.refuses.clear()
+    worker.step(0)
+
+    assert kitchen.heard == ["ann"]
+
+
+def test_after_losing_the_broker_a_worker_leaves_its_old_name_behind(clock, kitchen) -> None:
+    class Flaky(MemoryBroker):
+        """Delivers the batch and loses the reply, once."""
+
+        lost = False
+
+        def read(self, *args: object, **kwargs: object) -> list[Delivery]:
+            found = super().read(*args, **kwargs)  # type: ignore[arg-type]
+            if found and not self.lost:
+                self.lost = True
+                raise BrokerUnavailable("the reply was lost")
+            return found
+
+    broker = Flaky({"shelf": Topic("shelf")}, clock=clock, sleep=clock.advance)
+    sell(broker, "ann")
+    worker = Worker(
+        Subscription("cooks", {KettleSold: kitchen}, lease_s=10),
+        broker,
+        clock=clock,
+        sleep=lambda seconds: (clock.advance(seconds), clock.now > 60 and worker.stop()),  # type: ignore[arg-type]
+    )
+    broker.sleep = worker.sleep
+    before = worker.consumer
+
+    worker.run()
+
+    assert worker.consumer != before
+    assert kitchen.heard == ["ann"]
+    assert tally(broker)["done"] == 1
+
+
+def test_events_nobody_here_subscribes_to_are_acknowledged_unread(broker, clock, kitchen, new_worker) -> None:
+    broker.produce([Message.of(KettleBoiled(kettle="ann"))])
+
+    new_worker().step(0)
+
+    assert kitchen.heard == []
+    assert tally(broker)["done"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "body", "reason"),
+    [
+        ("tests.KettleSold", 1, b"not json", "MalformedMessage"),
+        ("tests.KettleSold", 1, b'{"kettle": 7}', "MalformedMessage"),
+        ("tests.KettleSold", 1, b"{}", "MalformedMessage"),
+        ("tests.KettleSold", 2, b'{"kettle": "ann"}', "UnknownEvent"),
+        ("unreadable entry", 0, b"", "UnknownEvent"),
+        ("tests.KettleSold", 1, b'{"kettle": "' + b"a" * 5_000_000, "MalformedMessage"),
+    ],
+)
+def test_what_cannot_be_read_is_buried_at_once_and_its_siblings_are_handled(
+    broker, clock, kitchen, new_worker, name: str, version: int, body: bytes, reason: str
+) -> None:
+    broker.produce([Message(new_id(), "shelf", "ann", name, version, body, 0)])
+    sell(broker, "bob")
+
+    new_worker().step(0)
+
+    assert kitchen.heard == ["bob"]
+    [(_, failure)] = broker._groups["shelf", "0", "cooks"].dead.values()
+    assert failure.reason.startswith(reason)
+
+
+def test_entries_that_trickle_in_are_collected_ten_reads_a_second(broker, clock, kitchen, new_worker) -> None:
+    worker = new_worker()
+    end = clock.now + 2
+    while clock.now < end:
+        sell(broker, "drop")
+        worker.step(0)
+        clock.advance(0.001)
+
+    assert len(kitchen.batches) <= 21
+
+
+def test_one_transaction_wraps_the_whole_batch(broker, clock, kitchen, new_worker) -> None:
+    opened: list[int] = []
+
+    def transaction(batch: Sequence[Delivery], following: Step) -> None:
+        opened.append(len(batch))
+        following(batch)
+
+    worker = new_worker()
+    wrapped = Worker(worker.subscription, broker, [transaction], clock=clock, sleep=clock.advance)
+    sell(broker, "ann", "bob")
+    wrapped.step(0)
+
+    assert opened == [2]
+
+
+def test_calls_keep_the_order_of_each_key() -> None:
+    rng = random.Random(7)
+    for _ in range(200):
+        events = [rng.choice([KettleSold, KettleBoiled])(kettle=rng.choice("abcd")) for _ in range(rng.randrange(30))]
+
+        calls = calls_of(events)
+
+        told = [event for call in calls for event in call.events]
+        for key in "abcd":
+            assert [id(e) for e in told if e.kettle == key] == [id(e) for e in events if e.kettle == key]
+        assert all({type(e) for e in call.events} == {call.event_class} for call in calls)
+
+
+def test_events_of_different_keys_share_one_call() -> None:
+    events = [cls(kettle=str(n)) for n in range(50) for cls in (KettleSold, KettleBoiled)]
+
+    assert [len(call.events) for call in calls_of(events)] == [50, 50]
