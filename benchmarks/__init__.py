@@ -1,0 +1,1 @@
+"""Ratios against the physical limit, measured in one run on one machine. `make bench` runs all of them."""
