@@ -1,8 +1,12 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from config.health import healthz
+
 urlpatterns = [
+    path("healthz", healthz),
     path("", include("shop.urls")),
+    path("", include("orders.urls")),
     path("", include("payments.urls")),
     path("", include("notifications.urls")),
     path("admin/", admin.site.urls),

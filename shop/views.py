@@ -14,6 +14,7 @@ from shop import selectors
 
 
 @require_safe
+@never_cache
 def home(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     return render(request, "shop/home.html", {"shelves": selectors.shelves(now=now), "now": now})

@@ -7,8 +7,13 @@
   const milliseconds = (value) => (typeof value === "number" ? value : Date.parse(value));
 
   // ---- The server's clock. `offset` is what to add to this device's, which may be minutes off.
-  const madeAt = Number(document.querySelector("[data-now]")?.dataset.now);
-  let offset = madeAt ? madeAt - Date.now() : 0;
+  // The page was made between its request and its first byte: take the middle, as for every later answer.
+  let offset = 0;
+  const made = document.querySelector("[data-now]");
+  const [load] = performance.getEntriesByType("navigation");
+  if (made && load) {
+    offset = Number(made.dataset.now) - performance.timeOrigin - (load.requestStart + load.responseStart) / 2;
+  }
   const now = () => Date.now() + offset;
 
   // ---- Countdowns. `spell` in config/templatetags/sluice.py says the same.
@@ -123,7 +128,28 @@
     button.textContent = button.dataset.once || button.textContent;
   });
 
-  // ---- Instants in the reader's own time zone, and what a swapped part of the page has to say.
+  // ---- A part that asks for itself again and again is put in place only if it reads otherwise than before: the
+  // keyboard's focus stays where it is, and nothing flickers.
+  function essence(part) {
+    const copy = part.cloneNode(true);
+    for (const time of all("time", copy)) time.textContent = time.dateTime;
+    for (const timer of all("[data-until]", copy)) timer.textContent = timer.dataset.until;
+    return copy.textContent.replace(/\s+/g, " ");
+  }
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const before = event.detail.target;
+    if (!before.hasAttribute("data-live") || !event.detail.shouldSwap) return;
+    const after = new DOMParser().parseFromString(event.detail.serverResponse, "text/html").body.firstElementChild;
+    if (after && essence(after) === essence(before)) event.detail.shouldSwap = false;
+  });
+  document.addEventListener("htmx:afterSwap", (event) => {
+    localise(document);
+    tick();
+    const headline = event.detail.elt.querySelector?.("h1");
+    if (headline) say(headline.textContent);
+  });
+
+  // ---- Instants in the reader's own time zone.
   function localise(part) {
     for (const time of all("time[data-local]", part)) {
       time.title = time.textContent;
@@ -133,12 +159,6 @@
       time.removeAttribute("data-local");
     }
   }
-  document.addEventListener("htmx:afterSwap", (event) => {
-    localise(document);
-    tick();
-    const word = document.querySelector("[data-word]")?.dataset.word;
-    if (word) say(word);
-  });
 
   localise(document);
   tick();

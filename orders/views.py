@@ -1,0 +1,91 @@
+"""The buyer's pages: buy, follow one order, all my orders."""
+
+from __future__ import annotations
+
+from typing import cast
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from orders import cookies, selectors, services
+from orders.errors import Refused
+from orders.forms import BuyForm
+from orders.selectors import OrderView, Stranger
+from orders.timeline import stages
+from orders.tokens import BadToken
+
+
+@require_POST
+def buy(request: HttpRequest, sale_id: int) -> HttpResponse:
+    """The buy button without JavaScript: one order for one rendered form, however often it is sent."""
+    if not request.user.is_authenticated:
+        return redirect_to_login(reverse("shop:sale", args=[sale_id]))
+    form = BuyForm(request.POST)
+    try:
+        if not form.is_valid():
+            raise form.refusal()
+        placed = services.place_order_sync(sale_id=sale_id, user_id=request.user.pk, **form.cleaned_data)
+    except Refused as refused:
+        return _refusal(request, sale_id, form, refused)
+    response = redirect("orders:order", placed.order_id)
+    cookies.keep_token(response, placed)
+    return response
+
+
+@require_safe
+@never_cache
+def order(request: HttpRequest, order_id: UUID) -> HttpResponse:
+    """One order, followed live until nothing about it will change."""
+    if not request.user.is_authenticated and not request.GET.get("token"):
+        return redirect_to_login(request.get_full_path())
+    return render(request, "orders/order.html", _context(request, order_id))
+
+
+@require_safe
+@never_cache
+def live(request: HttpRequest, order_id: UUID) -> HttpResponse:
+    """The part of the order's page that changes; it asks for itself again unless the order is final."""
+    return render(request, "orders/_live.html", _context(request, order_id))
+
+
+@require_safe
+@never_cache
+@login_required
+def mine(request: HttpRequest) -> HttpResponse:
+    orders = selectors.orders_of(user_id=cast(int, request.user.pk))
+    return render(request, "orders/mine.html", {"orders": orders})
+
+
+def _context(request: HttpRequest, order_id: UUID) -> dict[str, object]:
+    """
+    Raises:
+        Http404: no such order, or somebody else's; the two look alike.
+    """
+    token = request.GET.get("token", "")
+    try:
+        found: OrderView = selectors.order_for(
+            order_id=order_id,
+            user_id=request.user.pk,
+            token=token,
+            cookie=cookies.kept_token(request),
+        )
+    except (Stranger, BadToken) as error:
+        raise Http404 from error
+    return {"order": found, "stages": stages(found), "now": timezone.now(), "token": token}
+
+
+def _refusal(request: HttpRequest, sale_id: int, form: BuyForm, refused: Refused) -> HttpResponse:
+    if refused.code == "unknown_sale":
+        raise Http404
+    context = {"refused": refused, "sale_id": sale_id, "again": form.cleaned_data if form.is_valid() else None}
+    response = render(request, "orders/refused.html", context, status=refused.status)
+    if refused.retry_after_s:
+        response["Retry-After"] = str(refused.retry_after_s)
+    return response
