@@ -99,9 +99,7 @@ class WebhookEvent(models.Model):
     event_id = models.CharField(primary_key=True, max_length=64)
     kind = models.CharField(max_length=40)
     charge_id = models.CharField(max_length=64)
-    outcome = models.CharField(
-        max_length=12, choices=Outcome.choices, default=Outcome.RECEIVED, db_index=True
-    )
+    outcome = models.CharField(max_length=12, choices=Outcome.choices, default=Outcome.RECEIVED, db_index=True)
     note = models.CharField(max_length=200, blank=True)
     body = models.TextField()
     received_at = models.DateTimeField(auto_now_add=True)

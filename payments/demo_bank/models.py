@@ -62,9 +62,7 @@ class DemoWebhook(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(
-                name="demo_webhook_due", fields=["next_try_at"], condition=Q(delivered_at__isnull=True)
-            )
+            models.Index(name="demo_webhook_due", fields=["next_try_at"], condition=Q(delivered_at__isnull=True))
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,31 @@
+"""What can go wrong with money. Each docstring is the message a person reads."""
+
+from __future__ import annotations
+
+
+class PaymentError(Exception):
+    """Something went wrong with a payment."""
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail or (self.__doc__ or "").strip())
+
+
+class ProviderUnavailable(PaymentError):
+    """The bank does not answer. Nothing was charged; try again in a moment."""
+
+
+class ProviderRefused(PaymentError):
+    """The bank refuses this request; asking again with the same request will not help."""
+
+
+class UnknownRefund(PaymentError):
+    """A refund was asked for that has no row, though both are written in one transaction."""
+
+
+class WebhookRejected(PaymentError):
+    """This call did not come from the bank as it is. Nothing was stored or changed."""
+
+    def __init__(self, code: str, detail: str, *, status: int = 400) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.status = status
