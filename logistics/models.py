@@ -35,9 +35,7 @@ class Shipment(models.Model):
                 | (~Q(status="delivered") & Q(next_step_at__isnull=False)),
             ),
         ]
-        indexes = [
-            models.Index(name="shipment_due", fields=["next_step_at"], condition=~Q(status="delivered"))
-        ]
+        indexes = [models.Index(name="shipment_due", fields=["next_step_at"], condition=~Q(status="delivered"))]
 
     def __str__(self) -> str:
         return f"{self.tracking_number} {self.status}"
