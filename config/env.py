@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import os
+
+from dotenv import dotenv_values
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+STACK_ENV = "stack.env"  # in DATA_DIR while a stack runs there: manage.py beside it finds the same servers
+
+
+def _files() -> tuple[str, str]:
+    folder = os.environ.get("DATA_DIR") or dotenv_values(".env").get("DATA_DIR") or ".data"
+    return f"{folder}/{STACK_ENV}", ".env"
+
 
 class Env(BaseSettings):
-    """Values come from the process's environment, then from a `.env` beside manage.py."""
+    """Values come from the process's environment, then a `.env` beside manage.py, then a running stack."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(env_file=_files(), extra="ignore")
 
     database_url: str = Field(
         default="", description="postgresql://user:password@host/name; empty: `make up` brings its own PostgreSQL"
@@ -24,6 +34,9 @@ class Env(BaseSettings):
         default="", description="where the demo bank reaches the shop's webhook; empty: http://127.0.0.1:PORT"
     )
     payment_due_s: int = Field(default=900, ge=1, description="seconds a buyer has to pay")
+    payment_webhook_secret: str = Field(
+        default="", description="shared with the payment provider; empty: derived from SECRET_KEY"
+    )
     carrier_step_s: float = Field(default=20.0, ge=0, description="seconds between two steps of the demo carrier")
     behind_https: bool = Field(default=False, description="cookies only over TLS, HSTS on")
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")

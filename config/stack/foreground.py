@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import IO, ClassVar, Protocol
+from typing import IO, Protocol
 
 from config.stack.lifeline import tied_to_us
 
@@ -26,9 +26,11 @@ class Server(Protocol):
     name: str
     url: str
     process: subprocess.Popen[bytes] | None
+    polite_signal: signal.Signals
 
     def spawn(self) -> None: ...
     def answers(self) -> bool: ...
+    def is_ready(self) -> bool: ...
     def wait_until_ready(self) -> None: ...
     def start(self) -> None: ...
     def stop(self, *, timeout_s: float = 10.0) -> None: ...
@@ -37,8 +39,9 @@ class Server(Protocol):
 class Foreground:
     """A child process with a log file of its own beside its data folder."""
 
-    name: ClassVar[str]
-    polite_signal: ClassVar[signal.Signals] = signal.SIGTERM
+    name: str
+    url: str
+    polite_signal: signal.Signals = signal.SIGTERM
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
@@ -65,12 +68,20 @@ class Foreground:
         """
         deadline = time.monotonic() + READY_WITHIN_S
         while time.monotonic() < deadline:
-            if self.process is not None and self.process.poll() is not None:
-                raise ServerFailed(f"{self.name} exited with {self.process.returncode}: {self._last_words()}")
-            if self.answers():
+            if self.is_ready():
                 return
             time.sleep(0.02)
         raise ServerFailed(f"{self.name} did not answer within {READY_WITHIN_S:.0f} s: {self._last_words()}")
+
+    def is_ready(self) -> bool:
+        """Whether it answers.
+
+        Raises:
+            ServerFailed: it exited.
+        """
+        if self.process is not None and self.process.poll() is not None:
+            raise ServerFailed(f"{self.name} exited with {self.process.returncode}: {self._last_words()}")
+        return self.answers()
 
     def stop(self, *, timeout_s: float = 10.0) -> None:
         """Ask politely, wait, then kill. Stopping what is not running is fine."""

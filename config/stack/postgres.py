@@ -12,7 +12,6 @@ import subprocess
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
-from typing import ClassVar
 from urllib.parse import quote
 
 from config.stack import account
@@ -35,8 +34,8 @@ def programs() -> Path | None:
 class Postgres(Foreground):
     """As root it runs as the system user `pgserver`: PostgreSQL refuses root."""
 
-    name: ClassVar[str] = "postgres"
-    polite_signal: ClassVar[signal.Signals] = signal.SIGINT  # "fast": sessions end now, the committed stays
+    name: str = "postgres"
+    polite_signal: signal.Signals = signal.SIGINT  # "fast": sessions end now, the committed stays
 
     def __init__(self, folder: Path, *, durable: bool = True, settings: dict[str, str] | None = None) -> None:
         super().__init__(folder)

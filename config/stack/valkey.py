@@ -8,7 +8,6 @@ import socket
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
-from typing import ClassVar
 
 from config.stack.foreground import Foreground, ServerFailed
 
@@ -40,7 +39,7 @@ def kind_of(server: Path) -> str | None:
 
 
 class Valkey(Foreground):
-    name: ClassVar[str] = "valkey"
+    name: str = "valkey"
 
     def __init__(self, folder: Path, *, port: int = 0, settings: dict[str, str] | None = None) -> None:
         super().__init__(folder)
