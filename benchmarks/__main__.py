@@ -1,4 +1,4 @@
-"""Run every benchmark on a Valkey of its own (AOF, every write on disk before its reply) and write reports/bench.json."""
+"""Run every benchmark on a Valkey of its own (AOF, every write on disk before its reply); write reports/bench.json."""
 
 from __future__ import annotations
 

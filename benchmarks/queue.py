@@ -1,4 +1,4 @@
-"""The queue against the same Redis commands sent raw by redis-py: what the envelope, the counters and the checks cost."""
+"""The queue against the same Redis commands sent raw by redis-py: what envelope, counters and checks cost."""
 
 from __future__ import annotations
 

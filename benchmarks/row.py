@@ -11,7 +11,7 @@ PAIRS = 5
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`ours` and `theirs` are in `unit`; `ratio` is ours / theirs; `target` is the least ratio that counts as reached."""
+    """`ours` and `theirs` are in `unit`; `ratio` is ours / theirs; `target` the least ratio that counts as reached."""
 
     name: str
     unit: str

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+import msgspec
 import uuid_utils
 
 from queueing.event import Event, event_class
@@ -17,8 +17,7 @@ def new_id() -> str:
     return str(uuid.UUID(int=uuid_utils.uuid7().int))
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """One message of a topic. `id` is the identity that inboxes, retries and replays keep."""
 
     id: str
@@ -28,7 +27,7 @@ class Message:
     version: int
     body: bytes  # JSON
     produced_at_ms: int
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = {}
 
     @classmethod
     def of(cls, event: Event, *, headers: Mapping[str, str] | None = None) -> Message:
@@ -40,7 +39,7 @@ class Message:
             version=event.version,
             body=event.encode(),
             produced_at_ms=time.time_ns() // 1_000_000,
-            headers=headers or {},
+            headers=dict(headers or {}),
         )
 
     def event(self) -> Event:
@@ -52,8 +51,7 @@ class Message:
         return event_class(self.name, self.version).decode(self.body)
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True):
     """A message in one consumer's hands.
 
     `attempt` is 1 the first time. `source` says where its state lives: the topic's log, or the group's own retry set.

@@ -11,6 +11,7 @@ from queueing.broker import Failure
 from queueing.message import Delivery, Message
 
 _NOT_READABLE = "unreadable entry"
+_HEADERS = msgspec.json.Decoder(dict[str, str])
 
 
 class Parked(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,27 +107,25 @@ def from_fields(topic: str, offset: bytes, fields: Mapping[bytes, bytes]) -> Mes
     An entry that some other program wrote, without our fields, still becomes a message, so that it can be buried with
     a reason instead of stopping its partition. Its id is then its offset.
     """
-    headers: dict[str, str] = {}
-    if b"h" in fields:
-        try:
-            headers = msgspec.json.decode(fields[b"h"], type=dict[str, str])
-        except (msgspec.ValidationError, msgspec.DecodeError):
-            headers = {"error": "unreadable headers"}
-    return Message(
-        id=_text(fields.get(b"id")) or _text(offset),
-        topic=topic,
-        key=_text(fields.get(b"k")),
-        name=_text(fields.get(b"n")) or _NOT_READABLE,
-        version=_number(fields.get(b"v")),
-        body=fields.get(b"b", b""),
-        produced_at_ms=_number(fields.get(b"at")),
-        headers=headers,
-    )
-
-
-def _text(value: bytes | None) -> str:
-    return value.decode(errors="replace") if value else ""
-
-
-def _number(value: bytes | None) -> int:
-    return int(value) if value is not None and value.isdigit() else 0
+    try:
+        headers = _HEADERS.decode(fields[b"h"]) if b"h" in fields else {}
+        return Message(
+            fields[b"id"].decode(),
+            topic,
+            fields[b"k"].decode(),
+            fields[b"n"].decode(),
+            int(fields[b"v"]),
+            fields[b"b"],
+            int(fields[b"at"]),
+            headers,
+        )
+    except (KeyError, ValueError, msgspec.MsgspecError):
+        return Message(
+            id=offset.decode(),
+            topic=topic,
+            key="",
+            name=_NOT_READABLE,
+            version=0,
+            body=repr(dict(fields)).encode(),
+            produced_at_ms=0,
+        )

@@ -253,12 +253,15 @@ class RedisStreamsBroker:
 
     @_speaks_broker
     def ack(self, group: str, consumer: str, deliveries: Sequence[Delivery]) -> int:
-        batches: dict[tuple[str, str], list[str]] = {}
-        for d in deliveries:
-            batches.setdefault((d.message.topic, d.partition), []).extend((d.source, d.offset, d.message.id))
+        by_partition: dict[tuple[str, str], list[Delivery]] = {}
+        for delivery in deliveries:
+            by_partition.setdefault((delivery.message.topic, delivery.partition), []).append(delivery)
         ours = 0
-        for where, flat in batches.items():
-            ours += self._scripts["ack"](keys=_settle_keys(*where, group), args=[group, consumer, *flat])
+        for where, batch in by_partition.items():
+            offsets = sorted((d.offset for d in batch if d.source == "log"), key=_position)
+            retried = [d.message.id for d in batch if d.source == "retry"]
+            arguments = [group, consumer, len(offsets), *offsets, *retried]
+            ours += self._scripts["ack"](keys=_settle_keys(*where, group), args=arguments)
         return ours
 
     @_speaks_broker
@@ -355,6 +358,11 @@ class RedisStreamsBroker:
             for partition in partitions
         ]
         return read_stats(self.redis, where)
+
+
+def _position(offset: str) -> tuple[int, int]:
+    milliseconds, _, number = offset.partition("-")
+    return int(milliseconds), int(number)
 
 
 def _settle_keys(topic: str, partition: str, group: str) -> list[str]:

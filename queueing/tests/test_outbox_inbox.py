@@ -11,6 +11,7 @@ import pytest
 import redis
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from msgspec.structs import replace
 
 from queueing.brokers.redis_streams import RedisStreamsBroker
 from queueing.db import one_transaction
@@ -53,7 +54,7 @@ def relay(broker: RedisStreamsBroker) -> Iterator[Relay]:
 def delivery(lamp: str = "hall", *, id_: str = "") -> Delivery:
     message = Message.of(LampLit(lamp=lamp))
     if id_:
-        message = Message(id_, *[getattr(message, f) for f in message.__slots__[1:]])
+        message = replace(message, id=id_)
     return Delivery(message, "0", "1-1")
 
 

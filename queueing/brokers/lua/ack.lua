@@ -1,17 +1,42 @@
 #!lua flags=allow-oom
 -- Acknowledge what is still ours.
 -- KEYS  1 log  2 counters  3 holders  4 waiting
--- ARGV  1 group  2 consumer  then per delivery: source ('log' | 'retry'), offset, message id
+-- ARGV  1 group  2 consumer  3 number of log entries  then their offsets, ascending;  then ids of retried messages
 -- returns  how many were ours
---!include own.lua
-local group, consumer, ours = ARGV[1], ARGV[2], 0
-for i = 3, #ARGV, 3 do
-  local source, offset, id = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  if owns(KEYS[1], KEYS[3], group, consumer, source, offset, id) then
-    release(KEYS[1], KEYS[2], KEYS[3], group, source, offset, id)
-    if source == 'retry' then redis.call('HDEL', KEYS[4], id, id .. ':n') end
-    redis.call('HINCRBY', KEYS[2], 'done', 1)
+-- Ownership is looked up for the whole range at once and written back in few commands: 500 single look-ups cost a
+-- third of what a consumer does.
+local group, consumer, n = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local PAGE = 1000
+local ours = 0
+
+if n > 0 then
+  local owned, from, last = {}, ARGV[4], ARGV[3 + n]
+  repeat
+    local page = redis.call('XPENDING', KEYS[1], group, from, last, PAGE, consumer)
+    for _, entry in ipairs(page) do owned[entry[1]] = true end
+    if #page == PAGE then from = '(' .. page[PAGE][1] end
+  until #page < PAGE
+  local settled = {}
+  local function flush()
+    if #settled == 0 then return end
+    redis.call('XACK', KEYS[1], group, unpack(settled))
+    ours, settled = ours + #settled, {}
+  end
+  for i = 4, 3 + n do
+    if owned[ARGV[i]] then settled[#settled + 1] = ARGV[i] end
+    owned[ARGV[i]] = nil
+    if #settled == PAGE then flush() end
+  end
+  flush()
+  if ours > 0 then redis.call('HINCRBY', KEYS[2], 'acked', ours) end
+end
+
+for i = 4 + n, #ARGV do
+  if redis.call('HGET', KEYS[3], ARGV[i]) == consumer then
+    redis.call('HDEL', KEYS[3], ARGV[i])
+    redis.call('HDEL', KEYS[4], ARGV[i], ARGV[i] .. ':n')
     ours = ours + 1
   end
 end
+if ours > 0 then redis.call('HINCRBY', KEYS[2], 'done', ours) end
 return ours
