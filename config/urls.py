@@ -1,11 +1,14 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from config.api import api
 from config.health import healthz
 
 urlpatterns = [
     path("healthz", healthz),
+    path("api/", api.urls),
     path("", include("shop.urls")),
+    path("", include("inventory.urls")),
     path("", include("orders.urls")),
     path("", include("payments.urls")),
     path("", include("notifications.urls")),

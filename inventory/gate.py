@@ -181,7 +181,7 @@ def _question(sale_id: int, user_id: int, idempotency_key: str, quantity: int) -
         keys.meta(sale_id),
         keys.counters(sale_id),
     ]
-    member = [user_id, idempotency_key, quantity, new_id(), new_id()]
+    member: list[str | int] = [user_id, idempotency_key, quantity, new_id(), new_id()]
     return names, [sale_id, ORDER_PLACED, ORDER_PLACED_VERSION, *member]
 
 

@@ -18,11 +18,16 @@ import redis.asyncio
 from django.conf import settings
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
+from redis.exceptions import ClusterDownError, MasterDownError
 from redis.retry import Retry
 
 CONNECTIONS = 64
 ANSWER_WITHIN_S = 0.9
 SOCKET = {"socket_timeout": 0.8, "socket_connect_timeout": 0.4}
+
+# Error replies of a Redis that will be well again: full, a replica, its disk full, without its replicas.
+PASSING = (redis.OutOfMemoryError, redis.ReadOnlyError, MasterDownError, ClusterDownError)
+PASSING_REPLIES = ("MISCONF", "NOREPLICAS", "BUSY")
 
 logger = logging.getLogger(__name__)
 _by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, redis.asyncio.Redis]] = WeakKeyDictionary()
@@ -30,6 +35,10 @@ _by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, redis.asyncio.R
 
 class GateUnavailable(Exception):
     """The gate did not answer in time. What was asked is *unknown*, not refused: ask again with the same key."""
+
+
+class GateBroken(GateUnavailable):
+    """Redis answered with an error, so a key or a script is wrong. Nothing was changed; waiting won't help."""
 
 
 def client() -> redis.Redis:
@@ -69,14 +78,15 @@ def gate_errors() -> Iterator[None]:
     """Whatever goes wrong with Redis becomes GateUnavailable, and what is our fault is logged.
 
     Scripts check before they write, so an error reply (out of memory, a key of the wrong type) has changed nothing.
+    A Redis that is loading, read-only or full will be better later; a wrong type won't.
     """
     try:
         yield
-    except redis.OutOfMemoryError as error:
-        raise GateUnavailable("Redis is at maxmemory") from error
     except redis.ResponseError as error:
+        if isinstance(error, PASSING) or str(error).startswith(PASSING_REPLIES):
+            raise GateUnavailable(str(error)) from error
         logger.exception("the admission gate answered with an error")
-        raise GateUnavailable(str(error)) from error
+        raise GateBroken(str(error)) from error
     except (redis.RedisError, OSError) as error:  # TimeoutError is an OSError
         raise GateUnavailable(f"{type(error).__name__}: {error}") from error
 

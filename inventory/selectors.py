@@ -1,0 +1,51 @@
+"""What pages and the public JSON show of a sale's stock, read from the gate."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from inventory import gate
+from inventory.gate import GateState
+from inventory.models import SaleStock
+
+# Shoppers poll; the server says how often. 100,000 of them every two seconds are what the micro-cache takes.
+POLL_OPEN_MS, POLL_WAITING_MS, POLL_OVER_MS = 2_000, 10_000, 30_000
+
+
+def is_known(sale_id: int) -> bool:
+    """Whether the ledger knows this sale."""
+    return SaleStock.objects.filter(sale_id=sale_id).exists()
+
+
+def gate_of(sale_id: int) -> GateState | None:
+    """The sale's gate now; None when there is none.
+
+    Raises:
+        GateUnavailable: Redis is away.
+    """
+    return gate.read_state(sale_id)
+
+
+def public_view(sale_id: int, state: GateState) -> dict[str, Any]:
+    """What everybody may know of a sale, the same for all, so that a cache may answer for a second."""
+    return {
+        "sale": sale_id,
+        "now": _text(state.now_ms),
+        "state": state.state,
+        "stock": state.stock,
+        "starts_at": _text(state.starts_at_ms),
+        "ends_at": _text(state.ends_at_ms),
+        "poll_after_ms": poll_after_ms(state),
+    }
+
+
+def poll_after_ms(state: GateState) -> int:
+    if state.state == "upcoming":
+        # Come back right after the start, but not all within one round trip of it.
+        return max(POLL_OPEN_MS, min(POLL_WAITING_MS, state.starts_at_ms - state.now_ms))
+    return POLL_OVER_MS if state.state == "ended" else POLL_OPEN_MS
+
+
+def _text(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,30 @@
+"""How a buyer's browser sees its order before the order has a row: the token, kept in cookies of that order's pages."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from orders.services import Placed
+
+NAME = "order_token"
+KEPT_S = 24 * 3600  # the row is there within seconds; a backlog of a day has no place in a cookie
+
+
+def keep_token(response: HttpResponse, placed: Placed) -> None:
+    """One cookie for the order's page and one for its JSON: the path keeps other requests free of them."""
+    for path in (f"/orders/{placed.order_id}", f"/api/orders/{placed.order_id}"):
+        response.set_cookie(
+            NAME,
+            placed.token,
+            max_age=KEPT_S,
+            path=path,
+            httponly=True,
+            samesite="Lax",
+            secure=settings.SESSION_COOKIE_SECURE,
+        )
+
+
+def kept_token(request: HttpRequest) -> str:
+    """The token this browser was given for the order of this path; '' for none."""
+    return request.COOKIES.get(NAME, "")
