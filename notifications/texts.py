@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 
 from django.template.loader import render_to_string
-from django.utils.formats import number_format
 from django.utils.text import Truncator
 
 from notifications.models import Channel
@@ -35,8 +33,6 @@ def compose(*, kind: str, channel: str, name: str, order_id: str, facts: Mapping
         "ref": reference(order_id),
         **facts,
     }
-    if "total_cents" in facts:
-        words["amount"] = money(int(facts["total_cents"]))
     text = render_to_string(f"notifications/messages/{kind}.{channel}.txt", words).strip()
     if channel == Channel.SMS:
         return Text(subject="", body=Truncator(" ".join(text.split())).chars(SMS_LENGTH, truncate="..."))
@@ -47,7 +43,3 @@ def compose(*, kind: str, channel: str, name: str, order_id: str, facts: Mapping
 def reference(order_id: str) -> str:
     """What a person reads out on the phone: the last six characters of the order's id, which are random."""
     return f"#{order_id[-6:].upper()}"
-
-
-def money(cents: int) -> str:
-    return f"€{number_format(Decimal(cents) / 100, decimal_pos=2)}"
