@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, dataclass_transform
 
 import msgspec
 
@@ -11,7 +11,15 @@ from queueing.errors import MalformedMessage, UnknownEvent
 _registry: dict[str, type[Event]] = {}
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+class _Frozen(msgspec.StructMeta):
+    """Makes `class OrderPaid(Event)` frozen and keyword-only without saying so each time."""
+
+    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> Any:
+        return super().__new__(cls, name, bases, namespace, frozen=True, kw_only=True)
+
+
+class Event(msgspec.Struct, metaclass=_Frozen):
     """Base of every event.
 
     A subclass says where it travels::

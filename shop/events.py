@@ -5,7 +5,7 @@ from __future__ import annotations
 from queueing.event import Event
 
 
-class SaleScheduled(Event, frozen=True):
+class SaleScheduled(Event):
     """A sale exists, or its window, price or limit changed. Stock is what it began with and never changes."""
 
     wire = "shop.SaleScheduled"
@@ -22,7 +22,7 @@ class SaleScheduled(Event, frozen=True):
     ends_at_ms: int
 
 
-class StockAdded(Event, frozen=True):
+class StockAdded(Event):
     """More units for a running sale. `addition_id` makes adding them once safe to repeat."""
 
     wire = "shop.StockAdded"

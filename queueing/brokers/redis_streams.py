@@ -260,7 +260,7 @@ class RedisStreamsBroker:
         for where, batch in by_partition.items():
             offsets = sorted((d.offset for d in batch if d.source == "log"), key=_position)
             retried = [d.message.id for d in batch if d.source == "retry"]
-            arguments = [group, consumer, len(offsets), *offsets, *retried]
+            arguments: list[str | int] = [group, consumer, len(offsets), *offsets, *retried]
             ours += self._scripts["ack"](keys=_settle_keys(*where, group), args=arguments)
         return ours
 
