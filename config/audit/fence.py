@@ -1,0 +1,140 @@
+"""The fence: one instant per partition at which everything Redis holds about it is read together.
+
+The partition's groups, retry sets, dead letters and, for an admission log, its gate share a hash tag, so MULTI reads
+them as one instant, and equations over them are exact while orders keep coming. PostgreSQL's snapshot is taken after
+all fences and the entries are read after the snapshot: whatever PostgreSQL knows has its entry among those read, and
+whatever Redis had finished at a fence has its row in the snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis
+
+from inventory import keys as gate_keys
+from queueing import keys
+
+Offset = tuple[int, int]
+EVERYTHING = 2**31
+
+
+@dataclass(slots=True)
+class GroupState:
+    name: str
+    last: Offset  # the last entry delivered to it; (0, 0) for a subscriber that has not begun
+    pending: list[Offset]
+    counters: dict[str, str]
+    retry: list[str]
+    holders: list[str]
+    waiting: dict[str, str]
+    dead: list[str]
+    graves: dict[str, str]
+
+
+@dataclass(slots=True)
+class Fence:
+    topic: str
+    partition: str
+    last: Offset
+    length: int
+    ever_added: int  # by Redis's own count, which nobody of us writes
+    appended: int
+    groups: list[GroupState]
+    gate: dict[str, str] = field(default_factory=dict)
+    buyers: dict[str, str] = field(default_factory=dict)
+    applied: list[str] = field(default_factory=list)
+
+
+def partitions(client: redis.Redis) -> list[tuple[str, str]]:
+    """Topic and partition of every log and gate there is, found by scanning: a list of them could be wrong."""
+    found = set()
+    for pattern in (keys.log("*", "*"), f"gate:{keys.tag(gate_keys.TOPIC, '*')}"):
+        for key in client.scan_iter(match=pattern, count=1000):
+            topic, _, partition = text(key).partition("{")[2].partition("}")[0].partition(":")
+            found.add((topic, partition))
+    return sorted(found)
+
+
+def read(client: redis.Redis, topic: str, partition: str, subscribers: Iterable[str]) -> Fence:
+    """The instant of one partition. subscribers: groups that will read it, whether or not they have begun."""
+    log = keys.log(topic, partition)
+    known = {text(info["name"]) for info in _groups(client, log)}
+    names = sorted(known | set(subscribers))
+    with client.pipeline(transaction=True) as pipe:
+        pipe.xinfo_stream(log)
+        pipe.xinfo_groups(log)
+        pipe.hget(keys.meta(topic, partition), "appended")
+        is_gate = topic == gate_keys.TOPIC and partition.isdigit()
+        sale = int(partition) if is_gate else 0
+        pipe.hgetall(gate_keys.gate(sale))
+        pipe.hgetall(gate_keys.buyers(sale))
+        pipe.smembers(gate_keys.applied(sale))
+        for name in names:
+            where = (topic, partition, name)
+            pipe.xpending_range(log, name, "-", "+", EVERYTHING)
+            pipe.hgetall(keys.counters(*where))
+            pipe.zrange(keys.retry(*where), 0, -1)
+            pipe.hkeys(keys.holders(*where))
+            pipe.hgetall(keys.waiting(*where))
+            pipe.zrange(keys.dead(*where), 0, -1)
+            pipe.hgetall(keys.graves(*where))
+        replies = pipe.execute(raise_on_error=False)
+    stream, infos, appended, gate, buyers, applied, *rest = replies
+    if isinstance(stream, redis.ResponseError):  # no log yet: a gate nobody has bought from
+        stream, infos = {"last-generated-id": b"0-0", "length": 0, "entries-added": 0}, []
+    delivered = {text(info["name"]): offset(info["last-delivered-id"]) for info in infos}
+    groups = [
+        _group(name, delivered, rest[start : start + 7])
+        for name, start in zip(names, range(0, len(rest), 7), strict=True)
+    ]
+    return Fence(
+        topic=topic,
+        partition=partition,
+        last=offset(stream["last-generated-id"]),
+        length=int(stream["length"]),
+        ever_added=int(stream["entries-added"]),
+        appended=int(appended or 0),
+        groups=groups,
+        gate=_texts(gate) if is_gate else {},
+        buyers=_texts(buyers) if is_gate else {},
+        applied=[text(member) for member in applied] if is_gate else [],
+    )
+
+
+def _group(name: str, delivered: dict[str, Offset], replies: Sequence[Any]) -> GroupState:
+    pending, counters, retry, holders, waiting, dead, graves = replies
+    return GroupState(
+        name=name,
+        last=delivered.get(name, (0, 0)),
+        pending=[offset(entry["message_id"]) for entry in pending] if name in delivered else [],
+        counters=_texts(counters),
+        retry=[text(member) for member in retry],
+        holders=[text(member) for member in holders],
+        waiting=_texts(waiting),
+        dead=[text(member) for member in dead],
+        graves=_texts(graves),
+    )
+
+
+def _groups(client: redis.Redis, log: str) -> Any:
+    try:
+        return client.xinfo_groups(log)
+    except redis.ResponseError:
+        return []
+
+
+def offset(value: bytes | str) -> Offset:
+    """ "1763641421000-3" → (1763641421000, 3)."""
+    ms, _, n = text(value).partition("-")
+    return int(ms), int(n)
+
+
+def text(value: bytes | str) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
+
+
+def _texts(mapping: Any) -> dict[str, str]:
+    return {text(name): text(value) for name, value in mapping.items()}

@@ -1,0 +1,32 @@
+"""The rules of DESIGN §5 that apply so far. Rule 10 (Redis's data lost) joins them with the rebuild."""
+
+from __future__ import annotations
+
+from config.audit.rule import Rule
+from config.audit.rules import (
+    accounting,
+    conservation,
+    effects,
+    exactly_once,
+    idempotency,
+    limit,
+    liveness,
+    money,
+    oversell,
+    states,
+    window,
+)
+
+RULES: tuple[Rule, ...] = (
+    oversell.RULE,
+    conservation.RULE,
+    exactly_once.RULE,
+    limit.RULE,
+    idempotency.RULE,
+    accounting.RULE,
+    effects.RULE,
+    states.RULE,
+    money.RULE,
+    window.RULE,
+    liveness.RULE,
+)

@@ -1,0 +1,49 @@
+"""6. Queue accounting: the counters equal a full scan, and nothing is trimmed that somebody still needs."""
+
+from __future__ import annotations
+
+from config.audit.rule import Check, Rule
+
+# Per partition and group, from the stream and the sets alone. `ever_added` is Redis's own count of its entries.
+_SCAN = """
+    (SELECT g.topic, g.partition, g.name, g.skipped, g.acked, g.done, p.appended, p.ever_added,
+            (SELECT count(*) FROM pending w WHERE (w.topic, w.partition, w.name) = (g.topic, g.partition, g.name))
+              AS pending,
+            (SELECT count(*) FROM entries e WHERE (e.topic, e.partition) = (g.topic, g.partition) AND e.fenced
+               AND e.position > g.last) AS undelivered,
+            (SELECT count(*) FROM held h WHERE (h.topic, h.partition, h.name) = (g.topic, g.partition, g.name))
+              AS held
+     FROM groups g JOIN partitions p USING (topic, partition)) s"""
+
+RULE = Rule(
+    number=6,
+    name="queue accounting: counters equal a full scan",
+    counted="SELECT count(*) FROM entries",
+    checks=(
+        Check("""
+            SELECT format('%s/%s: %s appended by the counter, %s by Redis', topic, partition, appended, ever_added)
+            FROM partitions WHERE appended <> ever_added"""),
+        Check(f"""
+            SELECT format('%s/%s, %s: %s acknowledged by the counter; %s appended - %s skipped - %s pending - %s'
+                          ' undelivered', topic, partition, name, acked, ever_added, skipped, pending, undelivered)
+            FROM {_SCAN} WHERE acked <> ever_added - skipped - pending - undelivered"""),
+        Check(f"""
+            SELECT format('%s/%s, %s: %s done + %s held by the group, but %s acknowledged', topic, partition, name,
+                          done, held, ever_added - skipped - pending - undelivered)
+            FROM {_SCAN} WHERE done + held <> ever_added - skipped - pending - undelivered"""),
+        Check("""
+            SELECT format('%s/%s, %s: entry %s is pending and gone from the log', w.topic, w.partition, w.name,
+                          w.position)
+            FROM pending w LEFT JOIN entries e USING (topic, partition, position) WHERE e.position IS NULL"""),
+        Check("""
+            SELECT format('%s/%s, %s: message %s is in %s', topic, partition, name, message_id,
+                          string_agg(set_, ' and ' ORDER BY set_))
+            FROM held GROUP BY topic, partition, name, message_id HAVING count(*) > 1"""),
+        Check("""
+            SELECT format('%s/%s, %s: message %s: %s', topic, partition, name, message_id,
+                          CASE WHEN h.set_ IS NULL THEN 'an envelope in ' || v.set_ || ' that no set names'
+                               ELSE 'in ' || h.set_ || ' without its envelope' END)
+            FROM held h FULL JOIN envelopes v USING (topic, partition, name, message_id)
+            WHERE h.set_ IS NULL OR v.set_ IS NULL OR (h.set_ = 'dead') <> (v.set_ = 'graves')"""),
+    ),
+)

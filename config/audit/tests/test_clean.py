@@ -1,0 +1,34 @@
+"""A world where nothing went wrong is judged so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from config.audit.tests.world import World
+from config.audit.verdict import Verdict
+
+# The world is built and broken in sessions of its own; this asks pytest-django for the database itself.
+pytestmark = pytest.mark.django_db
+
+
+def test_a_clean_world_breaks_no_rule(audit: Callable[..., Verdict]) -> None:
+    verdict = audit()
+    assert "\n".join(verdict.as_text()).endswith("0 of 11 rules broken"), "\n".join(verdict.as_text())
+    assert verdict.on_its_way == {}
+    assert all(finding.checked > 0 for finding in verdict.findings)
+
+
+def test_counts_tell_what_became_of_every_wish(audit: Callable[..., Verdict]) -> None:
+    # Ada asked twice with one key; Ivy never heard back but has her lamp; Hal and Gus were refused once each.
+    assert audit().counts == {
+        "attempt": 10, "ok": 7, "fail": 2, "info": 1, "lost": 0, "duplicated": 0, "unexpected": 0, "recovered": 1,
+        "admitted": 8, "unresolved": 0, "orders": 8,
+    }  # fmt: skip
+
+
+def test_one_sale_can_be_judged_alone(world: World, audit: Callable[..., Verdict]) -> None:
+    verdict = audit(sale_id=world.lamp.pk)
+    assert verdict.broken == 0
+    assert (verdict.counts["admitted"], verdict.counts["attempt"]) == (1, 2)
