@@ -1,18 +1,16 @@
-"""Ada's orders, the bank's calls, and threads that really run at once."""
+"""Ada's orders, the bank's calls, and what was told."""
 
 from __future__ import annotations
 
 import json
 import os
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
 import uuid_utils.compat as uuid
-from django.db import connection, connections
+from django.db import connection
 from django.db.models import Sum
 from django.test import Client
 
@@ -92,28 +90,3 @@ def money_is_right() -> bool:
 
     captured = total(Charge.objects.filter(captured_at__isnull=False))
     return captured - total(Refund.objects) == total(Payment.objects.filter(status="paid"))
-
-
-def at_once(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
-    """Run each job in a thread with a connection of its own, all let go together; their results, in order."""
-    gate = threading.Barrier(len(jobs))
-    results: list[Any] = [None] * len(jobs)
-
-    def run(at: int, job: Callable[[], Any]) -> None:
-        try:
-            gate.wait(timeout=20)
-            results[at] = job()
-        except BaseException as error:
-            results[at] = error
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(jobs)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-    return results

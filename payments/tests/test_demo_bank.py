@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -22,7 +23,8 @@ from payments.demo_bank.models import DemoCharge, DemoWebhook
 from payments.demo_bank.services import decline_charge, pay_charge
 from payments.models import Charge, Payment, WebhookEvent
 from payments.tasks import deliver_bank_webhooks
-from payments.tests.support import a_charge, a_payment, at_once, money_is_right, told
+from payments.tests.support import a_charge, a_payment, money_is_right, told
+from tests.threads import at_once
 
 
 @pytest.fixture
@@ -204,12 +206,14 @@ def test_the_button_wakes_a_celery_worker(charge, django_capture_on_commit_callb
 
 @pytest.mark.django_db
 def test_without_celery_the_sweep_will_deliver(charge, django_capture_on_commit_callbacks, monkeypatch, caplog):
-    gone = Connection("redis://127.0.0.1:1/0")
+    gone = Connection("redis://127.0.0.1:1/0", transport_options=house.CELERY_BROKER_TRANSPORT_OPTIONS)
     monkeypatch.setattr(
         deliver_bank_webhooks, "apply_async", partial(deliver_bank_webhooks.apply_async, connection=gone)
     )
+    started = time.monotonic()
     with django_capture_on_commit_callbacks(execute=True):
         pay_charge(charge_id=charge.id)
+    assert time.monotonic() - started < 2, "the buyer waits for the page meanwhile"
     assert "waits for the next sweep" in caplog.text
     assert DemoWebhook.objects.get().delivered_at is None
 

@@ -8,7 +8,8 @@ from django.db import transaction
 from payments.models import Payment
 from payments.services import cancel_payment, expire_unpaid_payments
 from payments.tasks import expire_unpaid
-from payments.tests.support import a_charge, a_payment, at_once, money_is_right, notice, post, told
+from payments.tests.support import a_charge, a_payment, money_is_right, notice, post, told
+from tests.threads import at_once
 
 
 @pytest.mark.django_db

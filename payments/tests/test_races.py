@@ -12,18 +12,9 @@ import pytest
 
 from payments.models import Charge, Payment, Refund
 from payments.services import cancel_payment, expire_unpaid_payments
-from payments.tests.support import (
-    SCALE,
-    a_charge,
-    a_payment,
-    at_once,
-    make_due,
-    money_is_right,
-    notice,
-    post,
-    told,
-)
+from payments.tests.support import SCALE, a_charge, a_payment, make_due, money_is_right, notice, post, told
 from payments.webhooks import receive_webhook
+from tests.threads import at_once
 
 PAYERS = 4
 

@@ -16,9 +16,10 @@ from payments.events import RefundRequested
 from payments.handlers import send_money_back
 from payments.models import Charge, Payment, Refund
 from payments.services import cancel_payment, expire_unpaid_payments
-from payments.tests.support import a_charge, a_payment, at_once, money_is_right, notice, post, told
+from payments.tests.support import a_charge, a_payment, money_is_right, notice, post, told
 from queueing.event import event_class
 from queueing.models import OutboxMessage
+from tests.threads import at_once
 
 
 def pay_late(how: str = "expired") -> Charge:

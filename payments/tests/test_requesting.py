@@ -12,9 +12,10 @@ from orders.events import OrderConfirmed
 from payments.handlers import SUBSCRIPTION, ask_for_money
 from payments.models import Payment
 from payments.services import cancel_payment
-from payments.tests.support import ADA, a_payment, at_once, told
+from payments.tests.support import ADA, a_payment, told
 from queueing.event import event_class
 from queueing.models import OutboxMessage
+from tests.threads import at_once
 
 
 def confirmed(order_id: UUID | None = None, *, cents: int = 4_900) -> OrderConfirmed:

@@ -13,8 +13,9 @@ from payments.errors import ProviderUnavailable
 from payments.handlers import send_money_back
 from payments.models import Charge, Payment
 from payments.services import cancel_payment, expire_unpaid_payments
-from payments.tests.support import a_charge, a_payment, at_once, make_due, notice, post, told
+from payments.tests.support import a_charge, a_payment, make_due, notice, post, told
 from payments.tests.test_refunds import requested
+from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db
 

@@ -9,19 +9,10 @@ import pytest
 from django.test import Client, RequestFactory
 
 from payments.models import Charge, Payment, Refund, WebhookEvent
-from payments.tests.support import (
-    WEBHOOK,
-    a_charge,
-    a_payment,
-    at_once,
-    headers,
-    money_is_right,
-    notice,
-    post,
-    told,
-)
+from payments.tests.support import WEBHOOK, a_charge, a_payment, headers, money_is_right, notice, post, told
 from payments.views import LARGEST_WEBHOOK
 from queueing.models import OutboxMessage
+from tests.threads import at_once
 
 
 @pytest.fixture
