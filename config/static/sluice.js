@@ -15,6 +15,11 @@
     offset = Number(made.dataset.now) - performance.timeOrigin - (load.requestStart + load.responseStart) / 2;
   }
   const now = () => Date.now() + offset;
+  // An answer may come from a cache and be a second old, which makes its clock late and never early: the furthest
+  // ahead is the freshest. A bigger difference means that this device's clock was set, or slept.
+  function settle(sample) {
+    offset = Math.abs(sample - offset) > 2000 ? sample : Math.max(sample, offset);
+  }
 
   // ---- Countdowns. `spell` in config/templatetags/sluice.py says the same.
   const two = (number) => String(number).padStart(2, "0");
@@ -75,19 +80,25 @@
       }
       if (before && state === "open") say("The sale is open.");
       if (state === "sold_out") say("Sold out.");
-      if (before) ask();
+      // Everybody's countdown ends in the same instant: spread the question over a second.
+      if (before) again = later(ask, 1000 * Math.random());
     }
+
+    const later = (what, after) => {
+      clearTimeout(again);
+      return setTimeout(what, after);
+    };
 
     async function ask() {
       clearTimeout(again);
       let after = 5000;
       try {
         const sent = Date.now();
-        const answer = await fetch(root.dataset.url, { headers: { Accept: "application/json" } });
+        const answer = await fetch(root.dataset.url, { cache: "no-store" });
         const got = Date.now();
         if (answer.ok) {
           const body = await answer.json();
-          offset = milliseconds(body.now) + (got - sent) / 2 - got;
+          settle(milliseconds(body.now) + (got - sent) / 2 - got);
           soldOut = body.state === "sold_out";
           // An operator may have moved the sale since this page was made.
           edges.starts = milliseconds(body.starts_at);
@@ -99,7 +110,7 @@
       } catch {
         // Offline, or the shop restarts: the countdown goes on by the last offset, and the next try may succeed.
       }
-      if (stateNow() !== "ended" && !document.hidden) again = setTimeout(ask, after);
+      if (stateNow() !== "ended" && !document.hidden) again = later(ask, after);
     }
 
     ask();
@@ -154,7 +165,7 @@
     for (const time of all("time[data-local]", part)) {
       time.title = time.textContent;
       time.textContent = new Intl.DateTimeFormat(undefined, {
-        dateStyle: "medium", timeStyle: time.dataset.local || "short",
+        dateStyle: "medium", timeStyle: time.dataset.local,
       }).format(new Date(time.dateTime));
       time.removeAttribute("data-local");
     }

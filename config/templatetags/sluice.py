@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django import template
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
@@ -30,10 +29,12 @@ def milliseconds(instant: datetime) -> int:
 
 
 @register.filter
-def instant(moment: datetime) -> SafeString:
-    """A date and time in UTC; the page's script rewrites it in the reader's own zone."""
-    text = moment.astimezone(timezone.get_default_timezone()).strftime("%d %b %Y, %H:%M UTC").lstrip("0")
-    return format_html('<time datetime="{}" data-local>{}</time>', moment.isoformat(timespec="seconds"), text)
+def instant(moment: datetime, style: str = "short") -> SafeString:
+    """A date and time in UTC; the page's script rewrites it in the reader's own zone. `medium` has seconds."""
+    clock = "%H:%M:%S" if style == "medium" else "%H:%M"
+    text = moment.astimezone(UTC).strftime(f"%d %b %Y, {clock} UTC").lstrip("0")
+    shape = '<time datetime="{}" data-local="{}">{}</time>'
+    return format_html(shape, moment.isoformat(timespec="milliseconds"), style, text)
 
 
 @register.simple_tag

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from config.templatetags.sluice import money, spell
+
+
+def test_home_puts_every_sale_on_its_shelf(client, make_sale):
+    make_sale(price_cents=4900)
+    make_sale(price_cents=5900, starts_in=timedelta(hours=2))
+    make_sale(price_cents=6900, starts_in=timedelta(hours=-5))
+    make_sale(price_cents=7900, published=False)
+
+    page = client.get("/").content.decode()
+
+    running, upcoming = page.index("On sale now"), page.index("Starting soon")
+    past = page.index(">Over<")
+    assert running < page.index("€49.00") < upcoming < page.index("€59.00") < past < page.index("€69.00")
+    assert "€79.00" not in page
+
+
+def test_home_without_sales_says_so(client, db):
+    page = client.get("/").content.decode()
+
+    assert "Nothing is on sale at this moment." in page
+    assert "Starting soon" not in page
+
+
+def test_a_sale_page_carries_what_its_countdown_needs(client, make_sale):
+    sale = make_sale(starts_in=timedelta(seconds=90), per_user_limit=2)
+    before = timezone.now().timestamp() * 1000
+
+    page = client.get(f"/sales/{sale.pk}").content.decode()
+
+    now = int(re.search(r'data-now="(\d+)"', page)[1])
+    assert before <= now + 1 <= timezone.now().timestamp() * 1000 + 1
+    assert f'data-starts-at="{round(sale.starts_at.timestamp() * 1000)}"' in page
+    assert f'data-url="/api/sales/{sale.pk}"' in page
+    assert re.search(r'role="timer"[^>]*data-edge="starts"[^>]*>01:(29|30)<', page)
+    assert "up to 2 per shopper" in page
+    assert 'role="status"' in page
+
+
+def test_the_buy_form_has_a_new_key_each_time_it_is_shown(client, make_sale, ada):
+    sale = make_sale()
+    client.force_login(ada)
+
+    keys = set()
+    for _ in range(2):
+        page = client.get(f"/sales/{sale.pk}").content.decode()
+        keys.add(re.search(r'name="idempotency_key"\s+value="([0-9a-f-]{36})"', page)[1])
+
+    assert len(keys) == 2
+    assert f'action="/sales/{sale.pk}/buy"' in page
+    assert "csrfmiddlewaretoken" in page
+
+
+def test_a_visitor_is_asked_to_log_in_and_comes_back(client, make_sale):
+    sale = make_sale()
+
+    page = client.get(f"/sales/{sale.pk}").content.decode()
+
+    assert f"/login?next=/sales/{sale.pk}" in page
+    assert "idempotency_key" not in page
+
+
+def test_an_ended_sale_has_nothing_to_press(client, make_sale, ada):
+    sale = make_sale(starts_in=timedelta(hours=-2))
+    client.force_login(ada)
+
+    page = client.get(f"/sales/{sale.pk}").content.decode()
+
+    assert "This sale ended" in page
+    assert "/buy" not in page
+
+
+@pytest.mark.parametrize(
+    "path", ["/sales/0", "/sales/99999999999999999999999", "/sales/kettle", "/sales/-1", "/nowhere"]
+)
+def test_what_is_not_there_is_a_calm_404(client, db, path):
+    answer = client.get(path)
+
+    assert answer.status_code == 404
+    assert "Nothing here" in answer.content.decode()
+
+
+@pytest.mark.parametrize("path", ["/", "/login", "/register"])
+def test_pages_carry_the_security_policy_and_nothing_inline(client, db, path):
+    answer = client.get(path)
+
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe-inline" not in policy
+    page = answer.content.decode()
+    assert not re.search(r"<script(?![^>]*\bsrc=)", page)
+    assert not re.search(r"\son\w+=|\sstyle=|<style", page)
+
+
+def test_the_admin_is_exempt_from_the_policy(client, db):
+    assert "Content-Security-Policy" not in client.get("/admin/login/").headers
+
+
+@pytest.mark.parametrize(
+    ("cents", "text"), [(4900, "€49.00"), (5, "€0.05"), (123456789, "€1,234,567.89"), (-250, "-€2.50")]
+)
+def test_money_is_written_from_integer_cents(cents, text):
+    assert money(cents) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "00:00"), (184, "03:04"), (7384, "02:03:04"), (93784, "1 d 02:03:04")]
+)
+def test_time_left_is_spelled(seconds, text):
+    assert spell(seconds) == text
