@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import time
 import traceback
 from collections.abc import Sequence
@@ -35,6 +36,7 @@ class Handling:
     broker: Broker
     consumer: str
     middlewares: Sequence[Middleware] = ()
+    rng: random.Random = field(default_factory=random.Random)
     _run: Step = field(init=False)
     _names: frozenset[str] = field(init=False)
     _events: dict[str, Event] = field(default_factory=dict, init=False)
@@ -116,7 +118,7 @@ class Handling:
             return
         delivery = batch[0]
         failure = Failure(f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error)))
-        delay_s = self.subscription.retry.delay_s(delivery.attempt)
+        delay_s = self.subscription.retry.delay_s(delivery.attempt, rng=self.rng)
         if delay_s is None:
             self._bury(delivery, failure)
             return

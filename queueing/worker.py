@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import secrets
 import socket
 import time
@@ -43,7 +44,7 @@ class Worker:
     """One consumer of one group, in the calling thread.
 
     middlewares: wrapped around the handlers, outermost first; the Django edge brings the inbox and its transaction.
-    clock, sleep: seconds; the simulation brings its own.
+    clock, sleep, rng, new_name: the simulation brings its own.
     """
 
     subscription: Subscription
@@ -52,6 +53,8 @@ class Worker:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     collect_s: float = COLLECT_S
+    rng: random.Random = field(default_factory=random.Random)
+    new_name: Callable[[str], str] = consumer_name
     consumer: str = field(init=False)
     stopping: bool = field(default=False, init=False)
     _watch: Watch = field(init=False)
@@ -140,5 +143,5 @@ class Worker:
             self._alone.extend(taken)
 
     def _new_name(self) -> None:
-        self.consumer = consumer_name(self.subscription.group)
-        self._handling = Handling(self.subscription, self.broker, self.consumer, self.middlewares)
+        self.consumer = self.new_name(self.subscription.group)
+        self._handling = Handling(self.subscription, self.broker, self.consumer, self.middlewares, self.rng)

@@ -50,6 +50,13 @@ class _Group:
             self.acked += 1
         return True
 
+    def set_aside(self, message_id: str) -> bool:
+        """Was this message produced twice, and the other copy is waiting, in hand again, or dead? They merge."""
+        if message_id in self.delayed or message_id in self.working or message_id in self.dead:
+            self.done += 1
+            return True
+        return False
+
     def _hands(self, delivery: Delivery) -> tuple[dict[str, _Held], str]:
         if delivery.source == "retry":
             return self.working, delivery.message.id
@@ -183,6 +190,8 @@ class MemoryBroker:
         view = self._groups[delivery.message.topic, delivery.partition, group]
         if not view.take(consumer, delivery):
             return False
+        if view.set_aside(delivery.message.id):
+            return True
         begun = delivery.attempt if count else delivery.attempt - 1
         waiting = replace(delivery, source="retry", alone=True, attempt=begun)
         view.delayed[delivery.message.id] = (self.clock() + delay_s, waiting)
@@ -192,7 +201,8 @@ class MemoryBroker:
         view = self._groups[delivery.message.topic, delivery.partition, group]
         if not view.take(consumer, delivery):
             return False
-        view.dead[delivery.message.id] = (delivery, failure)
+        if not view.set_aside(delivery.message.id):
+            view.dead[delivery.message.id] = (delivery, failure)
         return True
 
     def replay(self, group: str, topic: str, partition: str, message_id: str) -> bool:

@@ -1,36 +1,47 @@
-"""A group's numbers, read in one pipeline from the queue's own counters."""
+"""A group's numbers, read in two pipelines from the queue's own counters."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from queueing import keys
 from queueing.broker import GroupStats
 
-_COMMANDS = 7
+Log = tuple[str, str]  # topic, partition
+_PER_LOG = 2
+_PER_GROUP = 5
 
 
 def read_stats(client: Any, where: Sequence[tuple[str, str, str]]) -> list[GroupStats]:
     """where: (topic, partition, group) each. A partition or group that does not exist yet counts zero."""
+    return read_stats_at(client, where)[1]
+
+
+def read_stats_at(client: Any, where: Sequence[tuple[str, str, str]]) -> tuple[int, list[GroupStats]]:
+    """The same, with the moment they are of: milliseconds since 1970 on Redis's clock."""
+    logs: list[Log] = list(dict.fromkeys((topic, partition) for topic, partition, _ in where))
     with client.pipeline(transaction=False) as pipe:
         pipe.time()
-        for topic, partition, group in where:
-            log = keys.log(topic, partition)
+        for topic, partition in logs:
             pipe.hget(keys.meta(topic, partition), "appended")
+            pipe.xinfo_groups(keys.log(topic, partition))
+        for topic, partition, group in where:
             pipe.hmget(keys.counters(topic, partition, group), "skipped", "acked", "done")
             pipe.zcard(keys.retry(topic, partition, group))
             pipe.hlen(keys.holders(topic, partition, group))
             pipe.zcard(keys.dead(topic, partition, group))
-            pipe.xpending(log, group)
-            pipe.xinfo_groups(log)
-        replies = pipe.execute(raise_on_error=False)
-    seconds, microseconds = replies[0]
-    now_ms = seconds * 1000 + microseconds // 1000
-    first_undelivered = _first_undelivered(client, where, replies)
+            pipe.xpending(keys.log(topic, partition), group)
+        clock, *replies = pipe.execute(raise_on_error=False)
+    if isinstance(clock, Exception):
+        raise clock  # a Redis that is still loading answers everything with an error
+    now_ms = clock[0] * 1000 + clock[1] // 1000
+    about_logs = dict(zip(logs, _chunks(replies, 0, _PER_LOG), strict=False))
+    rows = list(_chunks(replies, len(logs) * _PER_LOG, _PER_GROUP))
+    first_undelivered = _first_undelivered(client, where, {log: infos for log, (_, infos) in about_logs.items()})
     stats = []
     for number, (topic, partition, group) in enumerate(where):
-        appended, seen, delayed, held, dead, pending, _ = _row(replies, number)
+        seen, delayed, held, dead, pending = rows[number]
         in_flight, first_pending = _pending(pending)
         skipped, acked, done = (int(value or 0) for value in seen)
         oldest = min((ms for ms in (first_pending, first_undelivered[number]) if ms), default=now_ms)
@@ -39,7 +50,7 @@ def read_stats(client: Any, where: Sequence[tuple[str, str, str]]) -> list[Group
                 topic=topic,
                 partition=partition,
                 group=group,
-                appended=int(appended or 0),
+                appended=int(about_logs[topic, partition][0] or 0),
                 acked=acked,
                 skipped=skipped,
                 done=done,
@@ -49,12 +60,11 @@ def read_stats(client: Any, where: Sequence[tuple[str, str, str]]) -> list[Group
                 oldest_age_ms=max(0, now_ms - oldest),
             )
         )
-    return stats
+    return now_ms, stats
 
 
-def _row(replies: Sequence[Any], number: int) -> Sequence[Any]:
-    start = 1 + number * _COMMANDS
-    return replies[start : start + _COMMANDS]
+def _chunks(replies: Sequence[Any], start: int, size: int) -> Sequence[Sequence[Any]]:
+    return [replies[at : at + size] for at in range(start, len(replies), size)]
 
 
 def _pending(reply: Any) -> tuple[int, int]:
@@ -64,13 +74,14 @@ def _pending(reply: Any) -> tuple[int, int]:
     return int(reply["pending"]), _ms(reply["min"])
 
 
-def _first_undelivered(client: Any, where: Sequence[tuple[str, str, str]], replies: Sequence[Any]) -> list[int]:
+def _first_undelivered(client: Any, where: Sequence[tuple[str, str, str]], infos: Mapping[Log, Any]) -> list[int]:
+    """The age stamp (ms) of the first entry each group has not read yet, 0 for none."""
     with client.pipeline(transaction=False) as pipe:
-        for number, (topic, partition, group) in enumerate(where):
-            infos = _row(replies, number)[6]
+        for topic, partition, group in where:
+            about = infos[topic, partition]
             last = b"0-0"
-            if not isinstance(infos, Exception):
-                last = next((i["last-delivered-id"] for i in infos if _name(i["name"]) == group), b"0-0")
+            if not isinstance(about, Exception):
+                last = next((i["last-delivered-id"] for i in about if _name(i["name"]) == group), b"0-0")
             pipe.xrange(keys.log(topic, partition), min=b"(" + last, count=1)
         firsts = pipe.execute(raise_on_error=False)
     return [0 if isinstance(found, Exception) or not found else _ms(found[0][0]) for found in firsts]

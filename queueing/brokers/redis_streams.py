@@ -272,7 +272,7 @@ class RedisStreamsBroker:
         parked = Parked.of(delivery, failure, at_ms=_now_ms(), replays=delivery.replays)
         return bool(
             self._scripts["retry"](
-                keys=[*_settle_keys(*where, group), keys.retry(*where, group)],
+                keys=[*_settle_keys(*where, group), keys.retry(*where, group), keys.dead(*where, group)],
                 args=[
                     group,
                     consumer,
@@ -292,7 +292,12 @@ class RedisStreamsBroker:
         parked = Parked.of(delivery, failure, at_ms=_now_ms(), replays=delivery.replays)
         return bool(
             self._scripts["bury"](
-                keys=[*_settle_keys(*where, group), keys.dead(*where, group), keys.graves(*where, group)],
+                keys=[
+                    *_settle_keys(*where, group),
+                    keys.retry(*where, group),
+                    keys.dead(*where, group),
+                    keys.graves(*where, group),
+                ],
                 args=[
                     group,
                     consumer,

@@ -184,6 +184,28 @@ class BrokerConformance:
         broker.ack("cooks", "sam", [again])
         assert (self.count(broker, "dead"), self.count(broker, "done")) == (0, 1)
 
+    def test_a_message_produced_twice_is_set_aside_once(
+        self, broker: Broker, pass_time: Callable[[float], None]
+    ) -> None:
+        """After a relay's crash the same id stands twice in the log; the copies share one retry and one grave."""
+        twin = parcel()
+        broker.produce([twin, twin, twin, twin])
+        one, two, three, four = broker.read("cooks", "ada", ["parcels"], 10, 0)
+
+        broker.retry("cooks", "ada", one, 0.01, WHY, count=True)
+        broker.retry("cooks", "ada", two, 0.01, WHY, count=True)
+        assert self.count(broker, "delayed") == 1
+        pass_time(0.02)
+        [again] = broker.read_due("cooks", "ada", ["parcels"], 10)
+        broker.retry("cooks", "ada", three, 0.01, WHY, count=True)
+        broker.bury("cooks", "ada", again, WHY)
+        broker.bury("cooks", "ada", four, WHY)
+
+        assert (self.count(broker, "delayed"), self.count(broker, "dead")) == (0, 1)
+        assert self.count(broker, "acked") == self.count(broker, "done") + 1 == 4
+        pass_time(0.02)
+        assert broker.read_due("cooks", "ada", ["parcels"], 10) == []
+
     def test_a_full_topic_refuses_the_whole_batch_and_opens_when_the_gate_group_catches_up(
         self, broker: Broker
     ) -> None:

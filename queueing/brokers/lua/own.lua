@@ -20,3 +20,9 @@ local function now_ms()
   local t = redis.call('TIME')
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
+
+-- set_aside: is this message of the group already waiting, in hand again, or dead? Then it was produced twice (a relay
+-- that died before it deleted its row), and the copy merges into the one that is kept: one message, one fate.
+local function set_aside(retry, holders, dead, id)
+  return redis.call('ZSCORE', retry, id) or redis.call('HEXISTS', holders, id) == 1 or redis.call('ZSCORE', dead, id)
+end
