@@ -13,7 +13,9 @@ from config.env import env
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 if not env.secret_key:
-    raise ImproperlyConfigured("SECRET_KEY is not set. `make up` makes one; by hand: export SECRET_KEY=<50 random characters>")
+    raise ImproperlyConfigured(
+        "SECRET_KEY is not set. `make up` makes one; by hand: export SECRET_KEY=<50 random characters>"
+    )
 if not env.database_url or not env.redis_url:
     raise ImproperlyConfigured("DATABASE_URL and REDIS_URL are not set. `make up` starts both servers and sets them.")
 
@@ -90,7 +92,9 @@ DATABASES = {"default": _database(env.database_url)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.redis_url
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "cache"}}
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "cache"}
+}
 
 # Sessions live in PostgreSQL: an emptied Redis must not log anybody out.
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
@@ -153,6 +157,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     # A Redis that stopped answering must not hold up a consumer that only wants to hand over a task.
     "socket_connect_timeout": 2,
     "socket_timeout": 5,
+    # Nor one that refuses: without this a publisher tries for six seconds, even when told not to retry. The worker and
+    # beat have retries of their own.
+    "max_retries": 0,
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # Redis may be away for an hour; the worker waits for it
@@ -183,7 +190,9 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "{levelname:<7} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    # A stack that is starting is not an error a second.
+    "filters": {"not healthz": {"()": "config.logs.NotHealthz"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["not healthz"]}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {"django.request": {"level": "ERROR"}, "celery": {"level": "WARNING"}},
 }

@@ -17,7 +17,7 @@ from config.stack.child import Child, KeptServer
 from config.stack.errors import CannotStart
 from config.stack.output import Output
 from config.stack.processes import PREPARE, Process, processes
-from config.stack.ready import Ready, welcome
+from config.stack.ready import Patience, unwell, welcome
 from config.stack.servers import Postgres, Server, ServerFailed, Valkey
 from config.stack.supervisor import Supervisor
 
@@ -56,12 +56,13 @@ def run(env: Env) -> None:
         _allow_open_files()
         os.environ[leftovers.MARK] = str(data_dir)  # inherited by all we start, so that it can be found again
         servers = _servers(env, data_dir, output)
+        stack.callback(output.say, "stopped")
         for server in servers:
             stack.callback(server.stop)  # after the supervisor has ended them: it only tidies up then
         supervisor = stack.enter_context(Supervisor(output))
         for server in servers:
             supervisor.add(KeptServer(server, ends=SERVERS_END[server.name]))
-        if not supervisor.run(lambda: all(server.is_ready() for server in servers)):
+        if not supervisor.run(Patience(lambda: [s.name for s in servers if not s.is_ready()], output)):
             return
         variables = _variables(env, data_dir, servers)
         stack.callback(_note(data_dir, variables).unlink, missing_ok=True)
@@ -78,13 +79,11 @@ def run(env: Env) -> None:
             raise CannotStart("The data could not be prepared; the lines above say why")
         for process in listed:
             supervisor.add(child(process))
-        if supervisor.run(Ready(env.port, output)):
+        if supervisor.run(Patience(lambda: unwell(env.port), output)):
             seconds = time.monotonic() - began
-            password = folder.secret(data_dir, "admin_password", characters=20)
+            password = (data_dir / folder.ADMIN_PASSWORD).read_text().strip()
             output.block(welcome(port=env.port, admin_password=password, data_dir=env.data_dir, seconds=seconds))
             supervisor.run()
-        output.say("stopping")
-    output.say("stopped")
 
 
 def _servers(env: Env, data_dir: Path, output: Output) -> list[Server]:

@@ -37,6 +37,12 @@ def ensure() -> pwd.struct_passwd:
     return pwd.getpwnam(NAME)
 
 
+def own(path: Path) -> None:
+    """Give it to the account."""
+    owner = ensure()
+    os.chown(path, owner.pw_uid, owner.pw_gid)
+
+
 def let_through(folders: Iterable[Path]) -> None:
     """Allow the account to pass through these folders; it need not see what else is in them."""
     for folder in folders:

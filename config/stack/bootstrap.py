@@ -69,7 +69,15 @@ def install(name: str, requirements: list[str]) -> str | None:
     print(
         f"Installing {len(requirements)} packages ({name}) into {VENV.name}; the first time takes a minute", flush=True
     )
-    command = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--prefer-binary"]
+    command: list[str | Path] = [
+        PYTHON,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--prefer-binary",
+    ]
     if name in OPTIONAL:
         command += ["--only-binary=:all:"]
     command += ["-c", BASE / "constraints.txt", *requirements]

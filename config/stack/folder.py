@@ -12,6 +12,7 @@ from typing import IO
 
 from config.stack.errors import CannotStart
 
+ADMIN_PASSWORD = "admin_password"  # noqa: S105  the name of a file
 LAYOUT = 1  # raised when a new version cannot use what an older one left in DATA_DIR
 
 

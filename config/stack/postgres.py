@@ -61,10 +61,9 @@ class Postgres(Foreground):
         if self.socket_folder != self.folder:
             self._make_socket_folder()
         if self.user:
-            owner = account.ensure()
             account.let_through((*self.folder.parents, *found.parents, found))
             for folder in (self.folder, self.socket_folder):
-                os.chown(folder, owner.pw_uid, owner.pw_gid)
+                account.own(folder)
         if not (self.folder / "PG_VERSION").exists():
             self._initdb(found)
         self._forget_dead_postmaster()
@@ -84,7 +83,8 @@ class Postgres(Foreground):
             shutil.rmtree(self.socket_folder, ignore_errors=True)
 
     def _socket_folder(self) -> Path:
-        if len(str(self.folder / SOCKET)) <= SOCKET_PATH_MAX:
+        path = str(self.folder / SOCKET)
+        if len(path) <= SOCKET_PATH_MAX and "," not in path:  # a comma would make libpq read two hosts
             return self.folder
         digest = hashlib.sha256(str(self.folder).encode()).hexdigest()[:10]
         return Path(tempfile.gettempdir()) / f"sluice-pg-{digest}"
@@ -98,10 +98,16 @@ class Postgres(Foreground):
             raise ServerFailed(f"{self.socket_folder} is somebody else's; remove it or shorten DATA_DIR")
 
     def _initdb(self, found: Path) -> None:
+        # Beside, then renamed: an initdb that was killed leaves a folder that looks finished and is not.
+        unfinished = self.folder.with_suffix(".new")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(mode=0o700)
+        if self.user:
+            account.own(unfinished)
         made = subprocess.run(
             [
                 *(str(found / "initdb"), "--auth=trust", "--encoding=utf8", "--locale=C.UTF-8"),
-                *("--username=postgres", "-D", str(self.folder)),
+                *("--username=postgres", "-D", str(unfinished)),
             ],
             capture_output=True,
             text=True,
@@ -109,10 +115,14 @@ class Postgres(Foreground):
             user=self.user,
             group=self.user,
             extra_groups=[] if self.user else None,
-            cwd=self.folder,
+            cwd=unfinished,
         )
         if made.returncode != 0:
             raise ServerFailed(f"initdb failed: {made.stderr.strip()}")
+        try:
+            unfinished.rename(self.folder)
+        except OSError:
+            raise ServerFailed(f"{self.folder} holds files that are not PostgreSQL's; move them away") from None
 
     def _forget_dead_postmaster(self) -> None:
         """After a crash of the machine, the number in postmaster.pid may by now be another program's.

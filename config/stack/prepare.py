@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+from config.stack.folder import ADMIN_PASSWORD
+
 
 def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -16,10 +18,11 @@ def main() -> int:
     django.setup()
     from config.env import env
 
+    data_dir = Path(env.data_dir)
     try:
         call_command("migrate", interactive=False, verbosity=0)
         call_command("collectstatic", interactive=False, verbosity=0)
-        call_command("demo", admin_password_file=str(Path(env.data_dir) / "admin_password"))
+        call_command("demo", admin_password_file=str(data_dir / ADMIN_PASSWORD))
     except (CommandError, DatabaseError, OSError) as problem:
         print(f"{type(problem).__name__}: {problem}", file=sys.stderr)
         return 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 GROUPS = ("orders", "inventory", "payments", "logistics", "notifications")
-CELERY = ("-m", "celery", "-A", "config.celery")
+CELERY = ("-m", "celery", "--quiet", "-A", "config.celery")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,59 +5,65 @@ from __future__ import annotations
 import http.client
 import json
 import time
+from collections.abc import Callable
 
+from config.stack.folder import ADMIN_PASSWORD
 from config.stack.output import Output
 
-TELL_AFTER_S = 30.0
+TELL_EVERY_S = 10.0
+# As shop/demo.py makes them; said here again because the supervisor does without Django.
+DEMO_SHOPPERS = ("ada", "lin", "sam")
+DEMO_PASSWORD = "sluice-demo"  # noqa: S105
 
 
-class Ready:
-    """Asks /healthz until all is well; says once what it waits for when that takes long."""
+class Patience:
+    """Wraps a question; says now and then what is still waited for."""
 
-    def __init__(self, port: int, output: Output) -> None:
-        self._port = port
+    def __init__(self, missing: Callable[[], list[str]], output: Output) -> None:
+        self._missing = missing
         self._output = output
-        self._tell_at = time.monotonic() + TELL_AFTER_S
+        self._tell_at = time.monotonic() + TELL_EVERY_S
 
     def __call__(self) -> bool:
-        status, missing = health(self._port)
-        if status == http.HTTPStatus.OK:
-            return True
-        if time.monotonic() > self._tell_at:
-            self._output.say(f"still waiting for: {', '.join(missing) or 'the web server'}")
-            self._tell_at += TELL_AFTER_S
-        return False
+        """Whether nothing is missing any more."""
+        missing = self._missing()
+        if missing and time.monotonic() > self._tell_at:
+            self._output.say(f"still waiting for {', '.join(missing)}")
+            self._tell_at += TELL_EVERY_S
+        return not missing
 
 
-def health(port: int) -> tuple[int | None, list[str]]:
-    """/healthz's status (None: nobody answers) and the components that are not well."""
+def unwell(port: int) -> list[str]:
+    """What /healthz says is not well, ["web"] when nobody answers there."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:
         connection.request("GET", "/healthz")
         response = connection.getresponse()
         components = json.loads(response.read())["components"]
     except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError):
-        return None, []
+        return ["web"]
     finally:
         connection.close()
-    flat: dict[str, str] = {}
-    for name, value in components.items():
-        flat.update(
-            {f"{name} {part}": state for part, state in value.items()} if isinstance(value, dict) else {name: value}
-        )
-    return response.status, [name for name, state in flat.items() if state != "ok"]
+    if response.status == http.HTTPStatus.OK:
+        return []
+    found = []
+    for name, state in components.items():
+        parts = state if isinstance(state, dict) else {name: state}
+        found += [part for part, said in parts.items() if said != "ok"]
+    return found
 
 
 def welcome(*, port: int, admin_password: str, data_dir: str, seconds: float) -> str:
     """The block that ends the start-up."""
+    *others, last = DEMO_SHOPPERS
     return f"""
   Sluice is ready after {seconds:.1f} s.
 
     Shop     http://127.0.0.1:{port}/
-             log in as ada, ben or cleo; the password is demo-ada, demo-ben or demo-cleo
+             log in as {", ".join(others)} or {last}; the password is {DEMO_PASSWORD}
     Admin    http://127.0.0.1:{port}/admin/
-             log in as admin with {admin_password}  (kept in {data_dir}/admin_password)
-    Load     make spike     200 shoppers on one sale, audited
-    Logs     {data_dir}/postgres.log, {data_dir}/valkey.log
+             log in as admin; the password is {admin_password} (kept in {data_dir}/{ADMIN_PASSWORD})
+    Spike    make spike    from another terminal: a crowd on one sale, then the audit
+    Logs     {data_dir}/postgres.log  {data_dir}/valkey.log
     Stop     Ctrl-C
 """

@@ -63,11 +63,15 @@ class Supervisor:
         self._spawn(child)
 
     def run(self, until: Callable[[], bool] | None = None, *, look_every_s: float = 0.1) -> bool:
-        """Serve until a stop signal (returns False) or until `until` says so (returns True)."""
+        """Serve until a stop signal (returns False) or until `until`, asked every so often, says so (True)."""
+        look_at = 0.0
         while not self.stop_signals and not self._output.broken:
-            if until is not None and until():
-                return True
-            self._step(look_every_s if until is not None else None)
+            now = time.monotonic()
+            if until is not None and now >= look_at:
+                if until():
+                    return True
+                look_at = time.monotonic() + look_every_s
+            self._step(None if until is None else max(0.0, look_at - time.monotonic()))
         return False
 
     def run_once(self, child: Child) -> int | None:
@@ -80,6 +84,8 @@ class Supervisor:
     def stop(self) -> None:
         """End every child, stage by stage; a second stop signal ends the politeness."""
         self._stopping = True
+        if self.stop_signals:
+            self._output.say("stopping; once more to hurry")
         for stage in sorted({child.ends for child in self.children}):
             members = [child for child in self.children if child.ends == stage and self._alive(child)]
             for child in members:
