@@ -17,7 +17,7 @@ def test_the_settings_of_the_house_are_fine() -> None:
     [
         ({}, "notifications.E001", "is not set"),
         ({"PROVIDER": "notifications.carrier_pigeon.Pigeon"}, "notifications.E002", "carrier_pigeon"),
-        ({"PROVIDER": "notifications.demo_phone.DemoPhone", "OPTIONS": {"speed": 1}}, "notifications.E002", "no arguments"),
+        ({"PROVIDER": "notifications.demo_phone.DemoPhone", "OPTIONS": {"speed": 1}}, "notifications.E002", "argument"),
         ({"PROVIDER": "notifications.models.PhoneMessage"}, "notifications.E003", "no send_batch()"),
     ],
 )
