@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import psutil
@@ -45,3 +46,15 @@ def _send(process: psutil.Process, number: signal.Signals) -> None:
         process.send_signal(number)  # psutil compares the start time first: never a stranger with the same number
     except psutil.Error:
         return
+
+
+def main(folder: Path) -> int:
+    """`python -m config.stack.leftovers DATA_DIR`: fails, and names them, when a process is left."""
+    left = running(folder)
+    for process in left:
+        print(f"left running: {process.pid} {process.name()}", file=sys.stderr)
+    return 1 if left else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]).resolve()))
