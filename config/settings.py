@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 
 from config.env import env
 
@@ -49,6 +50,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "config.method.api_method_not_allowed",
 ]
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
@@ -184,6 +186,33 @@ PAYMENT_WEBHOOK_SECRET = env.payment_webhook_secret
 # Who carries the parcels: a class with logistics.carrier.Carrier's methods.
 CARRIER = "logistics.carrier.DemoCarrier"
 CARRIER_STEP_S = env.carrier_step_s
+
+# The operator's admin: the storefront's name and teal.
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Sluice",
+    "SITE_HEADER": "Sluice",
+    "SITE_SUBHEADER": "Operators",
+    "SITE_URL": "/",
+    "SITE_ICON": lambda request: static("logo.svg"),
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("logo.svg")}],
+    "SHOW_BACK_BUTTON": False,
+    "COLORS": {
+        "primary": {
+            "50": "#f0fdfa",
+            "100": "#ccfbf1",
+            "200": "#99f6e4",
+            "300": "#5eead4",
+            "400": "#2dd4bf",
+            "500": "#14b8a6",
+            "600": "#0d9488",
+            "700": "#0f766e",
+            "800": "#115e59",
+            "900": "#134e4a",
+            "950": "#042f2e",
+        },
+    },
+    "SIDEBAR": {"show_search": False, "navigation": "config.sidebar.navigation"},
+}
 
 LOG_LEVEL = env.log_level
 LOGGING = {

@@ -79,8 +79,10 @@ def order_for(*, order_id: UUID, user_id: int | None, token: str = "", cookie: s
     owner = receipt.user_id if receipt else user_id
     if owner is None:
         raise Stranger
-    order = Order.objects.filter(id=order_id, user_id=owner).first()
+    order = Order.objects.filter(id=order_id).first()
     if order is not None:
+        if order.user_id != owner:
+            raise Stranger
         return _of_row(order, _timelines([order]), _offers([order.sale_id]))
     if receipt is not None:
         return _of_receipt(receipt)
