@@ -50,6 +50,13 @@ class Relay:
         """The session that held the locks is gone; so are they."""
         self._lanes.clear()
 
+    def release_lanes(self) -> None:
+        """Give every lane up while the session goes on: a pooled one would hold them for nobody."""
+        with away_is_not_failure(), connection.cursor() as cursor:
+            for lane in self._lanes:
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK_CLASS, lane])
+        self._lanes.clear()
+
     def step(self) -> int:
         """Tell one batch. Returns how many rows."""
         with away_is_not_failure(), connection.cursor() as cursor:

@@ -7,6 +7,7 @@ import time
 from queueing.brokers.redis_streams import RedisStreamsBroker
 from queueing.conf import make_broker, subscriptions
 from queueing.inbox import inbox
+from queueing.outbox import LANES
 from queueing.relay import Relay
 from queueing.worker import Worker
 
@@ -24,11 +25,17 @@ def drain(*, timeout_s: float = 20.0, broker: RedisStreamsBroker | None = None) 
         for group, subscription in subscriptions().items()
     ]
     deadline = time.monotonic() + timeout_s
-    relay.own_lanes()
-    while time.monotonic() < deadline:
-        moved = relay.step() + sum(worker.step(0) for worker in workers)
-        if not moved and not _delayed(broker):
-            return
+    while len(relay.own_lanes()) < LANES:
+        if time.monotonic() > deadline:
+            raise TimeoutError("another relay owns some lanes of this database")
+        time.sleep(0.01)
+    try:
+        while time.monotonic() < deadline:
+            moved = relay.step() + sum(worker.step(0) for worker in workers)
+            if not moved and not _delayed(broker):
+                return
+    finally:
+        relay.release_lanes()
     raise TimeoutError(f"still moving after {timeout_s:.0f} s")
 
 

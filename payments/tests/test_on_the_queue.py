@@ -35,7 +35,8 @@ def turn():
         while relay.step() + worker.step(0):
             pass
 
-    return run
+    yield run
+    relay.release_lanes()
 
 
 @pytest.mark.django_db(transaction=True)

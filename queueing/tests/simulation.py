@@ -2,7 +2,7 @@
 
 Workers are greenlets. At each point the scheduler, drawing from one seed, lets somebody else go first, lets time pass,
 kills the process, loses a request, or loses a reply. Only broker, clock, store and scheduler are replaced; the work
-loop, the halving, the settlement and the take-over are the ones that run in production. One seed is one history, for ever.
+loop, the halving, the settlement and the take-over are the ones that run in production. One seed is one history.
 """
 
 from __future__ import annotations
