@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from django.db import connections
+from django.db import connection, connections
 
 
 def at_once(jobs: Sequence[Callable[[], Any]], *, within_s: float = 60) -> list[Any]:
@@ -32,3 +33,18 @@ def at_once(jobs: Sequence[Callable[[], Any]], *, within_s: float = 60) -> list[
         if isinstance(result, BaseException):
             raise result
     return results
+
+
+def wait_until_blocked(sessions: int, *, within_s: float = 20) -> None:
+    """Return once this many other sessions of this database wait for a lock."""
+    deadline = time.monotonic() + within_s
+    with connection.cursor() as cursor:
+        while time.monotonic() < deadline:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            if cursor.fetchone()[0] >= sessions:
+                return
+            # pg_stat_activity is a snapshot per transaction unless it is thrown away.
+            cursor.execute("SELECT pg_stat_clear_snapshot()")
+    raise TimeoutError(f"no {sessions} sessions wait for a lock after {within_s} s")

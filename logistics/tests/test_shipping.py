@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 
 import pytest
@@ -19,7 +20,7 @@ from logistics.tracking import is_tracking_number
 from orders.events import OrderPaid
 from queueing.event import event_class
 from queueing.models import OutboxMessage
-from tests.threads import at_once
+from tests.threads import at_once, wait_until_blocked
 
 
 def paid() -> OrderPaid:
@@ -61,10 +62,24 @@ def test_the_same_order_twice_in_a_batch_and_again_later_is_one_parcel():
 
 @pytest.mark.django_db(transaction=True)
 def test_two_consumers_with_the_same_batch_in_another_order_pack_once_each():
-    batch = [paid() for _ in range(200)]
-    at_once([lambda: handle(*batch), lambda: handle(*reversed(batch))])
-    assert Shipment.objects.count() == 200
-    assert told() == {"ShipmentCreated": 200}
+    one, middle, other = batch = [paid() for _ in range(3)]
+    held = threading.Event()
+
+    def hold_the_middle() -> None:
+        with transaction.atomic():
+            handle(middle)
+            held.set()
+            wait_until_blocked(2)  # unsorted, each would now have its first row and wait for the other's
+            transaction.set_rollback(True)
+
+    def consume(*events: OrderPaid) -> None:
+        assert held.wait(20)
+        handle(*events)
+
+    at_once([hold_the_middle, lambda: consume(one, middle, other), lambda: consume(other, middle, one)])
+
+    assert Shipment.objects.count() == len(batch)
+    assert told() == {"ShipmentCreated": len(batch)}
 
 
 class CarrierWithOneLabel(DemoCarrier):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from uuid import UUID
 
 import pytest
@@ -15,7 +16,7 @@ from payments.services import cancel_payment
 from payments.tests.support import ADA, a_payment, told
 from queueing.event import event_class
 from queueing.models import OutboxMessage
-from tests.threads import at_once
+from tests.threads import at_once, wait_until_blocked
 
 
 def confirmed(order_id: UUID | None = None, *, cents: int = 4_900) -> OrderConfirmed:
@@ -82,12 +83,24 @@ def test_an_order_cancelled_meanwhile_stays_cancelled():
 
 @pytest.mark.django_db(transaction=True)
 def test_two_consumers_with_the_same_batch_in_another_order_ask_once_each():
-    batch = [confirmed() for _ in range(200)]
+    one, middle, other = batch = [confirmed() for _ in range(3)]
+    held = threading.Event()
 
-    at_once([lambda: handle(*batch), lambda: handle(*reversed(batch))])
+    def hold_the_middle() -> None:
+        with transaction.atomic():
+            handle(middle)
+            held.set()
+            wait_until_blocked(2)  # unsorted, each would now have its first row and wait for the other's
+            transaction.set_rollback(True)
 
-    assert Payment.objects.count() == 200
-    assert told() == {"PaymentRequested": 200}
+    def consume(*events: OrderConfirmed) -> None:
+        assert held.wait(20)
+        handle(*events)
+
+    at_once([hold_the_middle, lambda: consume(one, middle, other), lambda: consume(other, middle, one)])
+
+    assert Payment.objects.count() == len(batch)
+    assert told() == {"PaymentRequested": len(batch)}
 
 
 @pytest.mark.django_db

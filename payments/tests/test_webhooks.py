@@ -246,10 +246,26 @@ def test_the_same_event_again_does_nothing(charge):
     assert told() == {"PaymentRequested": 1, "PaymentSucceeded": 1}
 
 
+def test_the_same_decline_again_is_not_counted_again(charge):
+    body = notice(charge, kind="charge.declined")
+    given = headers(body)
+    assert [post(body, given).json()["outcome"] for _ in range(3)] == ["declined", "no_effect", "no_effect"]
+    assert told() == {"PaymentRequested": 1, "PaymentFailed": 1}
+
+
 def test_the_same_capture_under_another_event_id_does_nothing(charge):
     assert [post(notice(charge)).json()["outcome"] for _ in range(3)] == ["captured", "no_effect", "no_effect"]
     assert told() == {"PaymentRequested": 1, "PaymentSucceeded": 1}
     assert money_is_right()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_decline_fifty_times_in_parallel_is_counted_once():
+    body = notice(a_charge(a_payment()), kind="charge.declined")
+    given = headers(body)
+    assert {answer.status_code for answer in at_once([lambda: post(body, given)] * 50)} == {200}
+    assert Payment.objects.get().declines == 1
+    assert told() == {"PaymentRequested": 1, "PaymentFailed": 1}
 
 
 @pytest.mark.django_db(transaction=True)
