@@ -53,7 +53,7 @@ def test_the_page_shows_the_sms_and_the_other_tab_the_emails(ada: Any, order_id:
 
     assert "Thank you, Ada! €49.00" in sms
     assert "Hello Ada," not in sms
-    assert "Hello Ada,<br><br>thank you: €49.00" in email
+    assert "Hello Ada,<br><br>Thank you: €49.00" in email
     assert "Payment received for order" in email
     assert "<html" in sms
     assert reverse("notifications:phone") == PHONE
