@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from datetime import timedelta
 from random import Random
 from typing import Any
 
-from django.db import connection
 from django.db.models import F
 
 from notifications.demo_phone import DemoPhone
@@ -44,14 +42,6 @@ def let_time_pass(seconds: float) -> None:
 def statuses() -> dict[str, int]:
     found = Notification.objects.values_list("status", flat=True)
     return {status: list(found).count(status) for status in set(found)}
-
-
-def environment(**more: str) -> dict[str, str]:
-    """For a process that shall work on this test's database."""
-    name = str(connection.settings_dict["NAME"])
-    before, _, query = os.environ["DATABASE_URL"].partition("?")
-    url = before.rsplit("/", 1)[0] + f"/{name}" + (f"?{query}" if query else "")
-    return {**os.environ, "DATABASE_URL": url, **more}
 
 
 class Recorder:
