@@ -9,12 +9,12 @@ for a = 1, 7 do
     error('gate: argument ' .. a .. ' is not a whole number')
   end
 end
+-- The sequence goes on where the admission log stands, so that a place in the queue is a difference of two counters.
+local seq = redis.call('HGET', KEYS[2], 'appended') or '0'
 local exists = redis.call('HEXISTS', KEYS[1], 'stock') == 1
 if not exists and ARGV[7] == '' then return 'missing' end
 redis.call('HSET', KEYS[1], 'price_cents', ARGV[1], 'starts_at_ms', ARGV[2], 'ends_at_ms', ARGV[3], 'per_user_limit', ARGV[4],
   'capacity', ARGV[5], 'open', '1')
 if exists then return 'updated' end
--- The sequence goes on where the admission log stands, so that a place in the queue is a difference of two counters.
-local seq = redis.call('HGET', KEYS[2], 'appended') or '0'
 redis.call('HSET', KEYS[1], 'stock', ARGV[7], 'initial', ARGV[7], 'epoch', ARGV[6], 'seq', seq)
 return 'opened'

@@ -9,6 +9,7 @@ import pytest
 
 from inventory import gate, keys
 from inventory.gate import Movement, Terms
+from inventory.link import GateBroken
 from queueing import keys as queue_keys
 
 ANNA, BORIS = 101, 102
@@ -247,6 +248,55 @@ def test_a_flushed_script_cache_is_refilled(valkey, open_sale):
     valkey.script_flush()
 
     assert buy().outcome == "admitted"
+
+
+@pytest.mark.parametrize("key", ["gate", "buyers", "answers", "log", "meta", "counters"])
+def test_a_key_of_the_wrong_type_leaves_nothing_half_done(valkey, open_sale, key):
+    """A script is isolated, not transactional: an error after the deduction would leave it."""
+    open_sale()
+    name = getattr(keys, key)(7)
+    valkey.delete(name)
+    valkey.set(name, "somebody else's")
+    before = everything(valkey)
+
+    with pytest.raises(GateBroken):
+        buy()
+    assert everything(valkey) == before
+
+
+@pytest.mark.parametrize(
+    ("key", "field"),
+    [("gate", "stock"), ("gate", "seq"), ("gate", "price_cents"), ("meta", "appended"), ("buyers", str(ANNA))],
+)
+def test_a_number_that_is_none_leaves_nothing_half_done(valkey, open_sale, key, field):
+    open_sale()
+    valkey.hset(getattr(keys, key)(7), field, "1.5")
+    before = everything(valkey)
+
+    with pytest.raises(GateBroken):
+        buy()
+    assert everything(valkey) == before
+
+
+@pytest.mark.parametrize("key", ["gate", "buyers", "applied"])
+def test_a_return_into_a_key_of_the_wrong_type_is_not_half_done(valkey, open_sale, key):
+    open_sale()
+    name = getattr(keys, key)(7)
+    valkey.delete(name)
+    valkey.set(name, "somebody else's")
+    before = everything(valkey)
+
+    with pytest.raises(GateBroken):
+        gate.apply_movements(sale_id=7, movements=[Movement(5, 1, ANNA)])
+    assert everything(valkey) == before
+
+
+def test_a_gate_that_can_not_be_opened_is_not_half_open(valkey, open_sale):
+    valkey.set(keys.meta(7), "somebody else's")
+
+    with pytest.raises(GateBroken):
+        open_sale()
+    assert not valkey.exists(keys.gate(7))
 
 
 @pytest.mark.parametrize("key", ["short", "x" * 101, "with space", "semi;colon", "новый-ключ", "line\nbreak", ""])

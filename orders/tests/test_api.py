@@ -6,6 +6,7 @@ import json
 import uuid
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from orders import handlers, tokens
@@ -252,6 +253,26 @@ def test_without_redis_it_is_503_and_the_buyer_may_ask_again(browser, settings):
 
     assert code(response) == (503, "unavailable")
     assert int(response["Retry-After"]) >= 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_postgresql_it_is_503_and_goes_on_when_it_is_back(browser, valkey, open_sale):
+    """Who is asking is in PostgreSQL, so nobody is admitted; what is in the queue waits there."""
+    open_sale()
+    before = everything(valkey)[0]
+    home = {name: connection.settings_dict[name] for name in ("HOST", "OPTIONS")}
+    connection.close()
+    connection.close_pool()
+    connection.settings_dict.update(HOST="/nowhere", OPTIONS=home["OPTIONS"] | {"pool": False})
+    try:
+        response = buy(browser)
+        assert code(response) == (503, "unavailable")
+        assert response["Retry-After"]
+    finally:
+        connection.settings_dict.update(home)
+
+    assert everything(valkey)[0] == before
+    assert buy(browser).status_code == 202
 
 
 def test_a_mangled_gate_is_503_and_nothing_is_half_done(browser, valkey, open_sale, gate_key):
