@@ -18,7 +18,7 @@ from orders.events import OrderCancelled, OrderCreated, OrderExpired, OrderRejec
 from queueing.crashpoint import crashpoint
 from queueing.errors import NotYet, StoreUnavailable
 from queueing.outbox import publish
-from queueing.subscription import Subscription
+from queueing.subscription import DATABASE_RATE, Subscription
 from shop.events import SaleScheduled, StockAdded
 
 Ending = OrderRejected | OrderCancelled | OrderExpired
@@ -136,6 +136,7 @@ def _redis() -> Iterator[None]:
 
 SUBSCRIPTION = Subscription(
     group="inventory",
+    rate=DATABASE_RATE,
     handlers={
         SaleScheduled: open_sales,
         StockAdded: add_stock,

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from logistics.services import PaidOrder, create_shipments
 from orders.events import OrderPaid
-from queueing.subscription import Subscription
+from queueing.subscription import DATABASE_RATE, Subscription
 
 
 def pack_parcels(events: Sequence[OrderPaid]) -> None:
@@ -15,4 +15,4 @@ def pack_parcels(events: Sequence[OrderPaid]) -> None:
     create_shipments(orders=[PaidOrder(UUID(event.order_id), event.user_id) for event in events])
 
 
-SUBSCRIPTION = Subscription(group="logistics", handlers={OrderPaid: pack_parcels})
+SUBSCRIPTION = Subscription(group="logistics", rate=DATABASE_RATE, handlers={OrderPaid: pack_parcels})

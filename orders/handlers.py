@@ -28,7 +28,7 @@ from orders.transitions import Moved, advance, early_ones
 from payments.events import PaymentCancelled, PaymentExpired, PaymentRequested, PaymentSucceeded
 from queueing.errors import NotYet
 from queueing.outbox import publish
-from queueing.subscription import Subscription
+from queueing.subscription import DATABASE_RATE, Subscription
 from shop.events import SaleScheduled
 
 
@@ -128,6 +128,7 @@ def _fact(one: Moved) -> dict[str, Any]:
 
 SUBSCRIPTION = Subscription(
     group="orders",
+    rate=DATABASE_RATE,
     handlers={
         OrderPlaced: placed,
         StockDeducted: confirm,

@@ -9,7 +9,7 @@ from orders.events import OrderConfirmed
 from payments.events import RefundRequested
 from payments.money import send_refunds
 from payments.services import Demand, request_payments
-from queueing.subscription import Subscription
+from queueing.subscription import DATABASE_RATE, Subscription
 
 
 def ask_for_money(events: Sequence[OrderConfirmed]) -> None:
@@ -26,6 +26,7 @@ def send_money_back(events: Sequence[RefundRequested]) -> None:
 
 SUBSCRIPTION = Subscription(
     group="payments",
+    rate=DATABASE_RATE,
     handlers={
         OrderConfirmed: ask_for_money,
         RefundRequested: send_money_back,

@@ -27,6 +27,8 @@ from typing import Protocol
 from queueing.message import Delivery, Message
 from queueing.topic import Topic
 
+SAVED_UP_S = 0.1  # of a group's rate: an idle group may start with this much at once, and not more
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -84,6 +86,9 @@ class Broker(Protocol):
 
     def read_due(self, group: str, consumer: str, topics: Sequence[str], limit: int) -> list[Delivery]:
         """Up to `limit` retried messages whose time has come, each `alone`."""
+
+    def charge(self, group: str, messages: int, rate: float) -> float:
+        """Charge messages to the group's `rate` (messages/s). Returns the seconds until they may be handled."""
 
     def take_over(self, group: str, dead: str, consumer: str, topics: Sequence[str], limit: int) -> list[Delivery]:
         """Up to `limit` entries of a consumer that died, now ours, each `alone`. Its retried messages become due."""

@@ -51,7 +51,7 @@ class Handling:
         ours: list[Delivery] = []
         others: list[Delivery] = []
         for delivery in batch:
-            (ours if self._concerns_us(delivery) else others).append(delivery)
+            (ours if self.concerns_us(delivery) else others).append(delivery)
         readable = [delivery for delivery in ours if self._survivable(delivery) and self._decode(delivery)]
         if readable:
             self._attempt(readable)
@@ -65,7 +65,7 @@ class Handling:
         self._bury(delivery, Failure(f"its consumer died while handling it, {delivery.attempt - 1} times"))
         return False
 
-    def _concerns_us(self, delivery: Delivery) -> bool:
+    def concerns_us(self, delivery: Delivery) -> bool:
         """A topic carries more events than one group subscribes to. Unknown names are not ours to judge, unless the
         entry has no readable name at all."""
         return delivery.message.name in self._names or "." not in delivery.message.name

@@ -4,6 +4,7 @@
     q:partitions:<topic>              set     partition names of a topic
     q:beats:<group>                   hash    consumer → beat counter (liveness; only its *change* means anything)
     q:seen:<group>                    hash    consumer → Redis's clock at its last beat, ms (for display)
+    q:rate:<group>                    hash    tokens (may be negative: a debt), at (Redis's clock, ms, fractional)
     q:{<topic>:<p>}:log               stream  entries: id, n(ame), v(ersion), k(ey), at (ms), b(ody), h(eaders)
     q:{<topic>:<p>}:meta              hash    appended
     q:{<topic>:<p>}:<group>           hash    skipped, acked, done
@@ -33,6 +34,10 @@ def beats(group: str) -> str:
 
 def seen(group: str) -> str:
     return f"q:seen:{group}"
+
+
+def rate(group: str) -> str:
+    return f"q:rate:{group}"
 
 
 def tag(topic: str, partition: str) -> str:

@@ -13,6 +13,8 @@ from queueing.retry import RetryPolicy
 # its messages; raising rolls all of it back. It never sees the same message twice.
 Handler = Callable[[Sequence[Any]], None]
 
+DATABASE_RATE = 1_000.0  # messages a second: what the seeds' database can take; the order path ships with it on
+
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
@@ -21,6 +23,8 @@ class Subscription:
     batch_size: most messages a handler gets at once.
     retry: what happens to a message whose handler raises.
     lease_s: how long a consumer may stand still before another takes its messages; a transaction ends before that.
+    rate: messages a second that all consumers of the group together may begin to handle; None is no cap. What the
+        group only acknowledges, as it does not subscribe to it, is free.
     """
 
     group: str
@@ -28,6 +32,7 @@ class Subscription:
     batch_size: int = 500
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     lease_s: float = 15.0
+    rate: float | None = None
 
     @property
     def topics(self) -> list[str]:

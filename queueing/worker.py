@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from queueing.broker import Broker
+from queueing.broker import SAVED_UP_S, Broker
 from queueing.crashpoint import crashpoint
 from queueing.errors import BrokerUnavailable, StoreUnavailable
 from queueing.handling import Handling
@@ -99,6 +99,7 @@ class Worker:
         self._take_over_from_the_dead()
         if not self._held:
             self._held = self._next_alone() or self._read(wait_s)
+            self._wait_for_rate(self._held)
         done = len(self._held)
         if self._held:
             self._handling.handle(self._held)
@@ -120,13 +121,30 @@ class Worker:
     def _read(self, wait_s: float) -> list[Delivery]:
         if self._trickling:
             self.sleep(max(0.0, self._last_read + self.collect_s - self.clock()))
-        limit = self.subscription.batch_size
+        limit = self._limit()
         batch = self.broker.read(self.subscription.group, self.consumer, self.subscription.topics, limit, wait_s)
         self._last_read = self.clock()
         self._trickling = 0 < len(batch) < limit
         if batch:
             crashpoint("consume.read")
         return batch
+
+    def _limit(self) -> int:
+        """A capped group reads a tenth of a second's worth, so that it starts evenly and holds little."""
+        rate, size = self.subscription.rate, self.subscription.batch_size
+        return size if rate is None else max(1, min(size, int(rate * SAVED_UP_S)))
+
+    def _wait_for_rate(self, batch: Sequence[Delivery]) -> None:
+        """Pay for what will be handled, in advance; a debt of the group's is waited for by each of its consumers."""
+        rate = self.subscription.rate
+        costly = sum(map(self._handling.concerns_us, batch))
+        if rate is None or not costly:
+            return
+        wait_s = self.broker.charge(self.subscription.group, costly, rate)
+        while wait_s > 0:
+            self.sleep(min(wait_s, READ_WAIT_S))
+            wait_s -= READ_WAIT_S
+            self.broker.beat(self.subscription.group, self.consumer)
 
     def _take_over_from_the_dead(self) -> None:
         now = self.clock()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from queueing.broker import Failure, GroupStats
+from queueing.broker import SAVED_UP_S, Failure, GroupStats
 from queueing.errors import TopicFull, UnknownTopic
 from queueing.message import Delivery, Message
 from queueing.topic import Topic
@@ -77,6 +77,7 @@ class MemoryBroker:
     _stamps: dict[tuple[str, str], list[float]] = field(default_factory=dict)
     _groups: dict[tuple[str, str, str], _Group] = field(default_factory=dict)
     _beats: dict[str, dict[str, str]] = field(default_factory=dict)
+    _buckets: dict[str, tuple[float, float]] = field(default_factory=dict)
     _count: itertools.count[int] = field(default_factory=itertools.count)
 
     def produce(self, messages: Sequence[Message]) -> None:
@@ -151,6 +152,13 @@ class MemoryBroker:
                 view.working[id_] = _Held(delivery, consumer)
                 found.append(delivery)
         return found
+
+    def charge(self, group: str, messages: int, rate: float) -> float:
+        most, now = rate * SAVED_UP_S, self.clock()
+        tokens, at = self._buckets.get(group, (most, now))
+        tokens = min(most, tokens + (now - at) * rate) - messages
+        self._buckets[group] = (tokens, now)
+        return max(0.0, -tokens / rate)
 
     def take_over(self, group: str, dead: str, consumer: str, topics: Sequence[str], limit: int) -> list[Delivery]:
         found: list[Delivery] = []

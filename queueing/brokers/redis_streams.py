@@ -18,7 +18,7 @@ from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
 from queueing import keys
-from queueing.broker import Failure, GroupStats
+from queueing.broker import SAVED_UP_S, Failure, GroupStats
 from queueing.brokers.envelope import Parked, from_fields, from_json, to_arguments, to_json
 from queueing.brokers.lua import load
 from queueing.brokers.redis_stats import read_stats
@@ -59,7 +59,7 @@ class RedisStreamsBroker:
         self.redis: Any = redis.Redis.from_url(
             url, socket_timeout=SOCKET_TIMEOUT_S, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0)
         )
-        names = ("produce", "ack", "retry", "bury", "due", "take_over", "begin_attempt", "leave", "replay")
+        names = ("produce", "ack", "retry", "bury", "due", "take_over", "begin_attempt", "leave", "replay", "charge")
         self._scripts = {name: self.redis.register_script(load(name)) for name in names}
         self._joined: set[tuple[str, str, str]] = set()
         self._announced: set[tuple[str, str]] = set()
@@ -209,6 +209,11 @@ class RedisStreamsBroker:
             )
             found += [from_json(text).delivery(attempt) for _, text, attempt in replies]
         return found
+
+    @_speaks_broker
+    def charge(self, group: str, messages: int, rate: float) -> float:
+        arguments = [rate, rate * SAVED_UP_S, messages]
+        return int(self._scripts["charge"](keys=[keys.rate(group)], args=arguments)) / 1_000_000
 
     @_speaks_broker
     def take_over(self, group: str, dead: str, consumer: str, topics: Sequence[str], limit: int) -> list[Delivery]:

@@ -233,6 +233,13 @@ class BrokerConformance:
 
         assert set(broker.beats("cooks")) == {"ada"}
 
+    def test_a_rate_is_shared_by_the_whole_group(self, broker: Broker) -> None:
+        """A tenth of a second's worth is saved up; what goes beyond is waited for."""
+        assert broker.charge("cooks", 10, rate=100) == 0
+        assert broker.charge("cooks", 50, rate=100) == pytest.approx(0.5, abs=0.05)
+        assert broker.charge("cooks", 50, rate=100) == pytest.approx(1.0, abs=0.05)
+        assert broker.charge("waiters", 10, rate=100) == 0
+
     def test_a_beat_changes_what_observers_see(self, broker: Broker) -> None:
         broker.beat("cooks", "ada")
         before = broker.beats("cooks")["ada"]

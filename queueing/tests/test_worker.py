@@ -292,6 +292,43 @@ def test_entries_that_trickle_in_are_collected_ten_reads_a_second(broker, clock,
     assert len(kitchen.batches) <= 21
 
 
+@pytest.mark.parametrize("consumers", [1, 3])
+def test_a_capped_group_handles_its_rate_and_not_more(broker, clock, kitchen, consumers: int) -> None:
+    subscription = Subscription("cooks", {KettleSold: kitchen}, rate=100)
+    now = [0.0] * consumers  # each consumer waits on its own
+    handled_at: list[float] = []
+
+    def worker(number: int) -> Worker:
+        def sleep(seconds: float) -> None:
+            now[number] = max(now[number], clock.now) + seconds
+
+        def stamp(batch: Sequence[Delivery], following: Step) -> None:
+            handled_at.extend([max(now[number], clock.now)] * len(batch))
+
+        return Worker(
+            subscription, broker, [stamp], clock=lambda: max(now[number], clock.now), sleep=sleep, collect_s=0
+        )
+
+    workers = [worker(number) for number in range(consumers)]
+    sell(broker, *[f"kettle-{n}" for n in range(5000)])
+    while clock.now < 12:
+        ready = min(range(consumers), key=lambda n: now[n])
+        clock.now = max(clock.now, now[ready])
+        workers[ready].step(0)
+
+    assert sum(at <= 10 for at in handled_at) == pytest.approx(1000, rel=0.02)
+
+
+def test_what_a_group_does_not_subscribe_to_is_free(broker, clock, kitchen) -> None:
+    broker.produce([Message.of(KettleBoiled(kettle=str(n))) for n in range(50)])
+    subscription = Subscription("cooks", {KettleSold: kitchen}, rate=10)
+    worker = Worker(subscription, broker, clock=clock, sleep=clock.advance, collect_s=0)
+    while worker.step(0):
+        pass
+
+    assert clock.now == 0
+
+
 def test_one_transaction_wraps_the_whole_batch(broker, clock, kitchen, new_worker) -> None:
     opened: list[int] = []
 
