@@ -7,18 +7,19 @@ from django.http import HttpRequest, HttpResponse
 
 from orders.services import Placed
 
-NAME = "order_token"
+# A response carries one cookie of a name, so each place has its own.
+PLACES = {"order_token": "/orders/", "order_api_token": "/api/orders/"}
 KEPT_S = 24 * 3600  # the row is there within seconds; a backlog of a day has no place in a cookie
 
 
 def keep_token(response: HttpResponse, placed: Placed) -> None:
     """One cookie for the order's page and one for its JSON: the path keeps other requests free of them."""
-    for path in (f"/orders/{placed.order_id}", f"/api/orders/{placed.order_id}"):
+    for name, place in PLACES.items():
         response.set_cookie(
-            NAME,
+            name,
             placed.token,
             max_age=KEPT_S,
-            path=path,
+            path=f"{place}{placed.order_id}",
             httponly=True,
             samesite="Lax",
             secure=settings.SESSION_COOKIE_SECURE,
@@ -27,4 +28,4 @@ def keep_token(response: HttpResponse, placed: Placed) -> None:
 
 def kept_token(request: HttpRequest) -> str:
     """The token this browser was given for the order of this path; '' for none."""
-    return request.COOKIES.get(NAME, "")
+    return next((request.COOKIES[name] for name in PLACES if name in request.COOKIES), "")

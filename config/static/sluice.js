@@ -31,11 +31,10 @@
     return days ? `${days} d ${clock}` : clock;
   }
 
-  // A ticking clock read aloud every second would be unbearable: only these moments are spoken.
+  // A ticking clock read aloud every second would be unbearable: only these moments are spoken, and then the start.
   const SPOKEN = new Map([
     [60, "One minute left."],
     [10, "Ten seconds left."],
-    [0, "Time is up."],
   ]);
   function say(text) {
     const line = document.querySelector("[data-say]");
