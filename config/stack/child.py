@@ -90,19 +90,23 @@ class Child(Kept):
 
     def read(self) -> list[str] | None:
         """The whole lines that are there now; None at the end of the output."""
-        if self.process is None or self.process.stdout is None:
-            return None
         try:
-            data = os.read(self.process.stdout.fileno(), 64 * 1024)
+            return self._read()
         except BlockingIOError:
             return []
+
+    def _read(self) -> list[str] | None:
+        if self.process is None or self.process.stdout is None:
+            return None
+        data = os.read(self.process.stdout.fileno(), 64 * 1024)
         return self.lines.feed(data) if data else None
 
     def close(self) -> list[str]:
         """Forget the ended process; returns what it still had to say."""
         rest = []
-        while lines := self.read():
-            rest += lines
+        with contextlib.suppress(BlockingIOError):
+            while (lines := self._read()) is not None:
+                rest += lines
         if self.process is not None and self.process.stdout is not None:
             self.process.stdout.close()
         self.process = None

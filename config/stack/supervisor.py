@@ -100,6 +100,8 @@ class Supervisor:
                     child.kill()
             while any(map(self._alive, members)):
                 self._step(0.05)
+            for child in members:
+                self._look_after(child)  # its last words
         self.children.clear()
 
     def _alive(self, child: Kept) -> bool:
