@@ -5,13 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
+from django.template import Context
 
 from inventory.widgets import stock_bar_context
 
+_SILENT = "inventory_gate_is_silent"
 register = template.Library()
 
 
-@register.inclusion_tag("inventory/stock_bar.html")
-def stock_bar(sale_id: int, initial: int = 0) -> dict[str, Any]:
-    """`{% stock_bar sale.id sale.stock %}`: units left as a bar that follows the sale live."""
-    return stock_bar_context(sale_id, initial)
+@register.inclusion_tag("inventory/stock_bar.html", takes_context=True)
+def stock_bar(context: Context, sale_id: int, initial: int = 0) -> dict[str, Any]:
+    """`{% stock_bar sale.id sale.stock %}`: units left as a bar that follows the sale live.
+
+    A page of many sales asks a silent Redis once, not once per sale: each asking may take most of a second.
+    """
+    request = context.get("request")
+    shown = stock_bar_context(sale_id, initial, ask=not getattr(request, _SILENT, False))
+    if request is not None and shown["silent"]:
+        setattr(request, _SILENT, True)
+    return shown

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from django.template import Context, Template
+from django.template import Context, RequestContext, Template
+from django.test import RequestFactory
 from django.urls import reverse
 
 from inventory import gate, keys
@@ -70,6 +71,16 @@ def test_without_redis_the_sale_is_503_and_the_bar_a_dash(client, settings):
     assert response.json()["error"]["code"] == "unavailable"
     assert DASH in bar()
     assert client.get(reverse("inventory:stock", args=[7])).status_code == 200
+
+
+def test_a_page_of_many_sales_asks_a_silent_redis_once(settings, caplog):
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    page = "{% load inventory_widgets %}{% for id in ids %}{% stock_bar id 10 %}{% endfor %}"
+
+    html = Template(page).render(RequestContext(RequestFactory().get("/"), {"ids": range(1, 9)}))
+
+    assert html.count(DASH) == 8
+    assert sum("no stock bar" in message for message in caplog.messages) == 1
 
 
 def test_the_bar_shows_what_is_left_and_asks_again(valkey, open_sale):
