@@ -43,3 +43,17 @@ class InboxEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.group} {self.message_id}"
+
+
+class Queue(models.Model):
+    """No table: what the operators' permission and their rows in the admin's log refer to."""
+
+    class Meta:
+        managed = False
+        default_permissions = ()
+        permissions = [("operate", "Can replay dead letters")]
+        verbose_name = "queue"
+        verbose_name_plural = "queue"
+
+    def __str__(self) -> str:
+        return "queue"

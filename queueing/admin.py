@@ -1,0 +1,42 @@
+"""The operator's pages, as the admin's pages of the model `Queue`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import URLPattern, path
+from unfold.admin import ModelAdmin
+
+from queueing.console import views
+from queueing.models import Queue
+
+
+@admin.register(Queue)
+class QueueAdmin(ModelAdmin):
+    def get_urls(self) -> list[URLPattern]:
+        staff_only = self.admin_site.admin_view
+        return [
+            path("", staff_only(views.queue), name="queueing_queue_changelist"),
+            path("sample/", staff_only(views.sample), name="queueing_queue_sample"),
+            path("dead/", staff_only(views.dead), name="queueing_queue_dead"),
+            path("dead/letter/", staff_only(views.letter), name="queueing_queue_letter"),
+            path("dead/replay/", staff_only(views.replay), name="queueing_queue_replay"),
+        ]
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_staff)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Every operator may look; acting needs queueing.operate."""
+        return bool(request.user.is_staff)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

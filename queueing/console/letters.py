@@ -1,0 +1,102 @@
+"""A dead letter as an operator sees it, and the name a form calls it by."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import msgspec
+
+from queueing.brokers.envelope import Parked
+from queueing.console.plain import visible
+
+SHOWN = 100_000  # characters of a payload; a page of five megabytes helps nobody
+
+
+class Address(NamedTuple):
+    """Where a dead letter lies. An id alone does not say: each group buries its own copy."""
+
+    group: str
+    topic: str
+    partition: str
+    id: str
+
+    @property
+    def token(self) -> str:
+        return json.dumps(list(self))
+
+    @classmethod
+    def parse(cls, token: str) -> Address:
+        """
+        Raises:
+            ValueError: this is no token.
+        """
+        try:
+            return cls(*msgspec.json.decode(token.encode(errors="replace"), type=tuple[str, str, str, str]))
+        except (msgspec.ValidationError, msgspec.DecodeError) as error:
+            raise ValueError(f"not the name of a dead letter: {token[:100]!r}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """Texts are safe to print on a terminal; a template still escapes them."""
+
+    group: str
+    parked: Parked
+
+    @property
+    def address(self) -> Address:
+        return Address(self.group, self.parked.topic, self.parked.partition, self.parked.id)
+
+    @property
+    def event(self) -> str:
+        return visible(self.parked.name)
+
+    @property
+    def key(self) -> str:
+        return visible(self.parked.key)
+
+    @property
+    def reason(self) -> str:
+        return visible(self.parked.reason)
+
+    @property
+    def traceback(self) -> str:
+        return visible(self.parked.traceback)
+
+    @property
+    def payload(self) -> str:
+        """Indented when it is JSON."""
+        text = self.parked.body
+        if len(text) > SHOWN:
+            return visible(text[:SHOWN])
+        with suppress(ValueError, RecursionError):  # then it is shown as it came
+            text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+        return visible(text)
+
+    @property
+    def hidden_characters(self) -> int:
+        """How much of the payload is not shown."""
+        return max(0, len(self.parked.body) - SHOWN)
+
+    @property
+    def produced_at(self) -> datetime:
+        return _utc(self.parked.produced_at_ms)
+
+    @property
+    def first_failed_at(self) -> datetime:
+        return _utc(self.parked.first_failed_at_ms)
+
+    @property
+    def last_failed_at(self) -> datetime:
+        return _utc(self.parked.last_failed_at_ms)
+
+
+def _utc(ms: int) -> datetime:
+    try:
+        return datetime.fromtimestamp(ms / 1000, UTC)
+    except (ValueError, OverflowError, OSError):  # an entry of another program may say anything
+        return datetime.fromtimestamp(0, UTC)

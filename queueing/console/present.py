@@ -1,0 +1,186 @@
+"""A reading as the page shows it: cells of a key, a text and a level. A template writes them, a script renews them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from queueing.console import words
+from queueing.console.levels import WORDS, Level, level
+from queueing.console.rates import ALL, Rate, totals
+from queueing.console.reading import Reading
+from queueing.console.snapshot import Counts, Group, Outbox
+
+
+class Cell(msgspec.Struct, frozen=True, kw_only=True):
+    key: str
+    text: str
+    level: Level = ""
+    note: str = ""
+
+    @property
+    def word(self) -> str:
+        return WORDS[self.level]
+
+
+class Tile(msgspec.Struct, frozen=True, kw_only=True):
+    label: str
+    cell: Cell
+    link: str = ""
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """A group, or one topic of a group that reads several."""
+
+    name: str
+    of: str  # its topic, or what a topic's row is cut into
+    inner: bool
+    cells: list[Cell]
+
+
+COLUMNS = ["Lag", "Oldest", "In flight", "Delayed", "Dead", "Produced", "Consumed", "Appended", "Acked", "Consumers"]
+
+
+def tiles(reading: Reading) -> list[Tile]:
+    total = reading.snapshot.total if reading.snapshot else None
+    rate = reading.rates.get(ALL)
+    over = f"over the last {words.span(rate.over_s)}" if rate else "needs a second sample"
+    drain = rate.drain_s(total.lag) if rate and total else None
+    stuck = rate is not None and drain is None and total is not None
+    return [
+        _tile("Lag", "lag", total and total.lag, words.count, "messages nobody has acknowledged"),
+        _tile("Oldest waiting", "oldest_age_ms", total and total.oldest_age_ms, words.span_ms, "since it was appended"),
+        _tile("In flight", "in_flight", total and total.in_flight, words.count, "in a consumer's hands"),
+        _tile("Produced", "produced", rate and rate.produced, words.per_second, over),
+        _tile("Consumed", "consumed", rate and rate.consumed, words.per_second, over),
+        Tile(
+            label="Time to drain",
+            cell=Cell(key="drain", text="never", level="red", note=over)
+            if stuck
+            else Cell(key="drain", text=words.span(drain), level=level("drain_s", drain), note=over),
+        ),
+        _tile("Dead letters", "dead", total and total.dead, words.count, "waiting for an operator", link="dead"),
+        Tile(label="Age of this sample", cell=_age(reading)),
+    ]
+
+
+def _tile(label: str, name: str, value: Any, text: Any, note: str, *, link: str = "") -> Tile:
+    return Tile(label=label, cell=Cell(key=name, text=text(value), level=level(name, value), note=note), link=link)
+
+
+def _age(reading: Reading) -> Cell:
+    if reading.snapshot is None:
+        return Cell(key="age", text=words.UNKNOWN, level="unknown", note="no sample yet")
+    taken = datetime.fromtimestamp(reading.snapshot.taken_at_ms / 1000, UTC)
+    note = f"taken {taken:%H:%M:%S} UTC, by Redis's clock"
+    return Cell(key="age", text=words.span(reading.age_s), level="red" if reading.stale else "", note=note)
+
+
+def rows(reading: Reading) -> list[Row]:
+    found = []
+    for group in reading.snapshot.groups if reading.snapshot else []:
+        alone = len(group.topics) == 1
+        of = _partitions(group.topics[0].topic, group.topics[0].partitions) if alone else f"{len(group.topics)} topics"
+        found.append(
+            Row(name=group.group, of=of, inner=False, cells=[*_cells(group.group, group, reading), _alive(group)])
+        )
+        for topic in [] if alone else group.topics:
+            cells = list(_cells(f"{group.group}/{topic.topic}", topic, reading))
+            found.append(Row(name=topic.topic, of=_partitions("", topic.partitions), inner=True, cells=cells))
+    return found
+
+
+def _partitions(topic: str, number: int) -> str:
+    return f"{topic}{', ' if topic else ''}{number} partition{'' if number == 1 else 's'}"
+
+
+def _cells(name: str, counts: Counts, reading: Reading) -> Iterator[Cell]:
+    rate: Rate | None = reading.rates.get(name)
+    for field, text in (
+        ("lag", words.count),
+        ("oldest_age_ms", words.span_ms),
+        ("in_flight", words.count),
+        ("delayed", words.count),
+        ("dead", words.count),
+    ):
+        value = getattr(counts, field)
+        yield Cell(key=f"{name}.{field}", text=text(value), level=level(field, value))
+    yield Cell(key=f"{name}.produced", text=words.per_second(rate.produced if rate else None))
+    yield Cell(key=f"{name}.consumed", text=words.per_second(rate.consumed if rate else None))
+    yield Cell(key=f"{name}.appended", text=words.count(counts.appended))
+    yield Cell(key=f"{name}.acked", text=words.count(counts.acked))
+
+
+def _alive(group: Group) -> Cell:
+    if not group.alive:
+        return Cell(key=f"{group.group}.alive", text="none", level="red")
+    newest = min(consumer.last_beat_ms for consumer in group.consumers)
+    return Cell(key=f"{group.group}.alive", text=f"{group.alive}, beat {words.span_ms(newest)} ago")
+
+
+def outbox(reading: Reading) -> list[Tile]:
+    box: Outbox | None = reading.snapshot.outbox if reading.snapshot else None
+    beat = box.relay_beat_ms if box else None
+    found = [
+        _tile("Outbox", "outbox", box and box.waiting, words.count, "rows committed and not told yet"),
+        _tile("Oldest row", "oldest_age_ms", box and box.oldest_age_ms, words.span_ms, "since it was written"),
+        _tile("Relay", "beat_ms", beat, words.span_ms, "since its last beat" if beat is not None else "never beat"),
+    ]
+    replace = msgspec.structs.replace
+    return [replace(tile, cell=replace(tile.cell, key=f"outbox.{tile.cell.key}")) for tile in found]
+
+
+def consumers(reading: Reading) -> list[dict[str, str]]:
+    return [
+        {
+            "group": group.group,
+            "name": consumer.name,
+            "beat": f"{words.span_ms(consumer.last_beat_ms)} ago",
+            "state": "alive" if consumer.alive else "silent",
+        }
+        for group in (reading.snapshot.groups if reading.snapshot else [])
+        for consumer in group.consumers
+    ]
+
+
+def banner(reading: Reading) -> str:
+    """One sentence when the numbers are not of now; empty when they are."""
+    if reading.unknown_since is None:
+        return ""
+    since = f"{reading.unknown_since:%d %b %Y, %H:%M:%S} UTC"
+    if reading.snapshot is None:
+        return f"Redis does not answer. Nothing is known about the queue since {since}."
+    return f"Redis does not answer. Nothing is known since {since}; the numbers below are from then."
+
+
+def live(reading: Reading) -> dict[str, Any]:
+    """What the page's script asks for every two seconds."""
+    cells = [tile.cell for tile in (*tiles(reading), *outbox(reading))]
+    cells += [cell for row in rows(reading) for cell in row.cells]
+    return {
+        "stale": reading.stale,
+        "banner": banner(reading),
+        "age_s": round(reading.age_s, 2),
+        "cells": {cell.key: {"text": cell.text, "level": cell.level, "note": cell.note} for cell in cells},
+        "consumers": consumers(reading),
+        "point": _point(reading),
+    }
+
+
+def _point(reading: Reading) -> dict[str, Any] | None:
+    """One moment of the chart: group (and "all") → lag, produced/s, consumed/s."""
+    if reading.snapshot is None or reading.unknown_since is not None:
+        return None
+    lines = {}
+    for name, counts in totals(reading.snapshot).items():
+        if "/" not in name:
+            rate = reading.rates.get(name)
+            lines[name] = [
+                counts.lag,
+                round(rate.produced, 1) if rate else None,
+                round(rate.consumed, 1) if rate else None,
+            ]
+    return {"at_ms": reading.snapshot.taken_at_ms, "lines": lines}

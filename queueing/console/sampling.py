@@ -1,0 +1,97 @@
+"""Takes one sample of the whole queue: three pipelines to Redis, one statement to PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db import connection
+
+from queueing import keys
+from queueing.broker import GroupStats
+from queueing.brokers.redis_stats import read_stats_at
+from queueing.conf import subscriptions, topics
+from queueing.console.link import client
+from queueing.console.snapshot import Consumer, Counts, Group, Outbox, Snapshot, TopicCounts, added_up
+from queueing.db import away_is_not_failure
+from queueing.errors import StoreUnavailable
+from queueing.health import RELAY
+
+Place = tuple[str, str, str]  # topic, partition, group
+Beats = Mapping[bytes, bytes]
+
+_OUTBOX = """
+    SELECT count(*), coalesce(extract(epoch FROM clock_timestamp()) * 1000 - min(produced_at_ms), 0)
+    FROM queueing_outboxmessage
+"""
+
+
+def take_sample() -> Snapshot:
+    """
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    place, beats = _places_and_beats()
+    now_ms, stats = read_stats_at(client(), place)
+    return Snapshot(
+        taken_at_ms=now_ms,
+        total=Counts(**added_up(stats)),
+        groups=[_group(group, stats, beats[group], now_ms) for group in sorted(subscriptions())],
+        outbox=_outbox(beats[RELAY], now_ms),
+    )
+
+
+def places() -> list[Place]:
+    """Every partition of every group."""
+    return _places_and_beats()[0]
+
+
+def _places_and_beats() -> tuple[list[Place], dict[str, Beats]]:
+    declared = topics()
+    everybody = [*sorted(subscriptions()), RELAY]
+    with client().pipeline(transaction=False) as pipe:
+        for topic in declared:
+            pipe.smembers(keys.partitions(topic))
+        for group in everybody:
+            pipe.hgetall(keys.seen(group))
+        replies: list[Any] = pipe.execute()
+    partitions = {
+        topic.name: sorted({name.decode() for name in members} | set(topic.static_partitions()))
+        for topic, members in zip(declared.values(), replies, strict=False)
+    }
+    found = [
+        (topic, partition, group)
+        for group, subscription in sorted(subscriptions().items())
+        for topic in subscription.topics
+        for partition in partitions[topic]
+    ]
+    return found, dict(zip(everybody, replies[len(declared) :], strict=True))
+
+
+def _group(group: str, stats: Sequence[GroupStats], beats: Beats, now_ms: int) -> Group:
+    subscription = subscriptions()[group]
+    mine = [row for row in stats if row.group == group]
+    by_topic = {topic: [row for row in mine if row.topic == topic] for topic in subscription.topics}
+    return Group(
+        group=group,
+        topics=[TopicCounts(topic=topic, partitions=len(rows), **added_up(rows)) for topic, rows in by_topic.items()],
+        consumers=[
+            Consumer(name=name.decode(errors="replace"), last_beat_ms=ago, alive=ago <= subscription.lease_s * 1000)
+            for name, ago in sorted((name, max(0, now_ms - int(at))) for name, at in beats.items())
+        ],
+        **added_up(mine),
+    )
+
+
+def _outbox(relay: Beats, now_ms: int) -> Outbox | None:
+    try:
+        with away_is_not_failure(), connection.cursor() as cursor:
+            cursor.execute(_OUTBOX)
+            waiting, oldest = cursor.fetchone()
+    except StoreUnavailable:
+        return None
+    return Outbox(
+        waiting=waiting,
+        oldest_age_ms=max(0, round(oldest)),
+        relay_beat_ms=max(0, now_ms - max(map(int, relay.values()))) if relay else None,
+    )

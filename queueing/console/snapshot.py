@@ -1,0 +1,72 @@
+"""The whole queue at one moment. Counts are messages, ages milliseconds; all JSON-ready."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from queueing.broker import GroupStats
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """A message counts once for each group that has to handle it: lag, rates and time to drain then fit together."""
+
+    appended: int = 0  # since the log began, less what a group skipped when it started
+    acked: int = 0
+    lag: int = 0
+    in_flight: int = 0
+    delayed: int = 0
+    dead: int = 0
+    oldest_age_ms: int = 0  # of the oldest entry nobody acknowledged
+
+
+class TopicCounts(Counts, frozen=True, kw_only=True):
+    topic: str
+    partitions: int
+
+
+class Consumer(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    last_beat_ms: int  # ago
+    alive: bool  # beat within its group's lease
+
+
+class Group(Counts, frozen=True, kw_only=True):
+    group: str
+    topics: list[TopicCounts]
+    consumers: list[Consumer]
+
+    @property
+    def alive(self) -> int:
+        return sum(consumer.alive for consumer in self.consumers)
+
+
+class Outbox(msgspec.Struct, frozen=True, kw_only=True):
+    """Events committed and not told yet."""
+
+    waiting: int
+    oldest_age_ms: int
+    relay_beat_ms: int | None  # ago; None: no relay ever ran
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    taken_at_ms: int  # since 1970, on Redis's clock
+    total: Counts
+    groups: list[Group]
+    outbox: Outbox | None  # None: PostgreSQL did not answer
+
+
+def added_up(rows: Iterable[GroupStats]) -> dict[str, Any]:
+    """The fields of a Counts."""
+    rows = list(rows)
+    return {
+        "appended": sum(row.appended - row.skipped for row in rows),
+        "acked": sum(row.acked for row in rows),
+        "lag": sum(row.lag for row in rows),
+        "in_flight": sum(row.in_flight for row in rows),
+        "delayed": sum(row.delayed for row in rows),
+        "dead": sum(row.dead for row in rows),
+        "oldest_age_ms": max((row.oldest_age_ms for row in rows), default=0),
+    }

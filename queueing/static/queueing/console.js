@@ -1,0 +1,109 @@
+"use strict";
+
+// Renews the numbers the page came with, every two seconds. Texts come from the server and are written as text.
+(() => {
+  const POLL_MS = 2000;
+  const GIVE_UP_MS = 8000;
+  const STALE_S = 6;
+  const WORDS = { amber: "high", red: "very high", unknown: "not known" };
+
+  const root = document.querySelector("[data-source]");
+  if (!root) return;
+  const banner = root.querySelector("[data-banner]");
+  const pause = root.querySelector("[data-pause]");
+  const chart = window.queueChart(root.querySelector("[data-chart]"));
+  const cells = new Map([...root.querySelectorAll("[data-tile]")].map((cell) => [cell.dataset.tile, cell]));
+  let sampledAt = performance.now() - 1000 * Number(root.dataset.age);
+  let silentSince = null;
+  let paused = false;
+
+  const put = (node, text) => {
+    if (node && node.textContent !== text) node.textContent = text;
+  };
+
+  function renew(cell, { text, level, note }) {
+    put(cell.querySelector("[data-text]"), text);
+    put(cell.querySelector("[data-word]"), WORDS[level] || "");
+    put(cell.querySelector("[data-note]"), note);
+    cell.dataset.level = level;
+  }
+
+  function say(sentence) {
+    put(banner, sentence);
+    banner.hidden = !sentence;
+  }
+
+  function show(sample) {
+    const unseen = Object.keys(sample.cells).some((key) => !cells.has(key));
+    // Redis was away when this page was made, so its table is empty: the server writes the rows.
+    if (unseen) return location.reload();
+    for (const [key, cell] of Object.entries(sample.cells)) renew(cells.get(key), cell);
+    sampledAt = performance.now() - 1000 * sample.age_s;
+    root.toggleAttribute("data-stale", sample.stale);
+    say(sample.banner);
+    showConsumers(sample.consumers);
+    if (sample.point) chart.add(sample.point);
+  }
+
+  function showConsumers(consumers) {
+    const body = root.querySelector("[data-consumers]");
+    body.replaceChildren(
+      ...consumers.map(({ group, name, beat, state }) => {
+        const row = document.createElement("tr");
+        const head = document.createElement("th");
+        head.scope = "row";
+        head.textContent = group;
+        row.append(head);
+        for (const text of [name, beat, state]) row.insertCell().textContent = text;
+        row.cells[2].className = "number";
+        row.cells[3].dataset.state = state;
+        return row;
+      }),
+    );
+    root.querySelector("[data-nobody]").hidden = consumers.length > 0;
+  }
+
+  async function poll() {
+    if (paused) return;
+    try {
+      const answer = await fetch(root.dataset.source, {
+        redirect: "manual",
+        headers: { Accept: "application/json" },
+        signal: AbortSignal.timeout(GIVE_UP_MS),
+      });
+      if (answer.type === "opaqueredirect") {
+        root.toggleAttribute("data-stale", true);
+        return say("You are not logged in any more. Reload the page to log in.");
+      }
+      if (!answer.ok) throw new Error(`status ${answer.status}`);
+      silentSince = null;
+      show(await answer.json());
+    } catch (error) {
+      silentSince ??= new Date();
+      root.toggleAttribute("data-stale", true);
+      say(`The web server does not answer since ${silentSince.toLocaleTimeString()}; the numbers below are from then.`);
+    }
+    setTimeout(poll, POLL_MS);
+  }
+
+  // Between two samples the age goes on.
+  setInterval(() => {
+    const age = (performance.now() - sampledAt) / 1000;
+    const cell = cells.get("age");
+    if (cell.dataset.level === "unknown") return;
+    const whole = Math.round(age);
+    const text = age < 9.95 ? `${age.toFixed(1)} s` : whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
+    put(cell.querySelector("[data-text]"), text);
+    if (age > STALE_S) root.toggleAttribute("data-stale", true);
+  }, 500);
+
+  pause.hidden = false;
+  pause.addEventListener("click", () => {
+    paused = !paused;
+    pause.setAttribute("aria-pressed", String(paused));
+    put(pause, paused ? "Go on" : "Pause");
+    if (!paused) poll();
+  });
+
+  poll();
+})();

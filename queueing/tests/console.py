@@ -1,0 +1,59 @@
+"""A queue with known numbers, for the console's tests: real topics and groups, settled by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.contrib.auth.models import Permission
+from django.test import Client
+
+from queueing.broker import Failure
+from queueing.brokers.redis_streams import RedisStreamsBroker
+from queueing.console.letters import Address
+from queueing.message import Delivery, Message, new_id
+
+PLACED = "orders.placed"
+GROUP = "orders"
+TOPICS = ["orders.placed"]
+NASTY = (
+    '<script>window.hacked=1</script><img src=x onerror="window.hacked=1">\'";</pre></textarea>'
+    "{{ 7|add:'7' }}{% load x %}\u2028\u202e\x1b[31m"
+)
+
+
+def placed(key: str = "7", *, body: bytes = b'{"order_id":"o-1"}', name: str = "orders.OrderPlaced") -> Message:
+    return Message(new_id(), PLACED, key, name, 1, body, 1_700_000_000_000)
+
+
+def read(broker: RedisStreamsBroker, limit: int, *, consumer: str = "ada") -> list[Delivery]:
+    return broker.read(GROUP, consumer, TOPICS, limit, 0)
+
+
+def bury(
+    broker: RedisStreamsBroker,
+    messages: Sequence[Message],
+    *,
+    reason: str = "OvenCold: 12°",
+    traceback: str = "Traceback: …",
+) -> list[Delivery]:
+    """These messages, dead in the group "orders"."""
+    broker.produce(messages)
+    deliveries = read(broker, len(messages))
+    for delivery in deliveries:
+        assert broker.bury(GROUP, "ada", delivery, Failure(reason, traceback))
+    return deliveries
+
+
+def token(delivery: Delivery, group: str = GROUP) -> str:
+    """What the console's forms call this dead letter."""
+    return Address(group, delivery.message.topic, delivery.partition, delivery.message.id).token
+
+
+def person(model: type, name: str, **facts: bool) -> Client:
+    """Somebody's browser, logged in. Who is called "operator" may replay."""
+    somebody = model.objects.create_user(name, **facts)
+    if name == "operator":
+        somebody.user_permissions.add(Permission.objects.get(content_type__app_label="queueing", codename="operate"))
+    browser = Client()
+    browser.force_login(somebody)
+    return browser

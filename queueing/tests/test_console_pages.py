@@ -1,0 +1,294 @@
+"""Who may see and do what, dead letters from sight to replay, and the way there."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+import redis
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+from django.urls import get_resolver, reverse
+
+from queueing.broker import Failure
+from queueing.brokers.redis_streams import RedisStreamsBroker
+from queueing.conf import make_broker
+from queueing.console import selectors
+from queueing.console.letters import Address
+from queueing.console.reading import Reader
+from queueing.tests.console import GROUP, NASTY, PLACED, TOPICS, bury, person, placed, read, token
+
+QUEUE = "/admin/queueing/queue/"
+SAMPLE = f"{QUEUE}sample/"
+DEAD = f"{QUEUE}dead/"
+LETTER = f"{DEAD}letter/"
+REPLAY = f"{DEAD}replay/"
+
+
+@pytest.fixture(autouse=True)
+def _always_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selectors, "_reader", Reader(fresh_s=0))
+
+
+@pytest.fixture
+def broker(client: redis.Redis) -> Iterator[RedisStreamsBroker]:
+    broker = make_broker()
+    yield broker
+    broker.redis.close()
+
+
+@pytest.fixture
+def people(db: None, django_user_model: type) -> dict[str, Client]:
+    return {
+        "anonymous": Client(),
+        "shopper": person(django_user_model, "shopper"),
+        "reader": person(django_user_model, "reader", is_staff=True),
+        "operator": person(django_user_model, "operator", is_staff=True),
+    }
+
+
+@pytest.fixture
+def operator(people: dict[str, Client]) -> Client:
+    return people["operator"]
+
+
+def dead_ids(broker: RedisStreamsBroker) -> set[str]:
+    return {parked.id for parked in broker.dead_letters(GROUP, TOPICS)}
+
+
+MATRIX = {
+    # route: (method, answer to a reader, answer to an operator). Others are sent to the login page.
+    "queueing_queue_changelist": ("get", 200, 200),
+    "queueing_queue_sample": ("get", 200, 200),
+    "queueing_queue_dead": ("get", 200, 200),
+    "queueing_queue_letter": ("get", 200, 200),
+    "queueing_queue_replay": ("post", 403, 302),
+}
+
+
+def test_every_route_of_the_console_is_in_the_matrix() -> None:
+    names = {name for _, resolver in get_resolver().namespace_dict.values() for name in resolver.reverse_dict}
+
+    assert {name for name in names if str(name).startswith("queueing_")} == set(MATRIX)
+
+
+@pytest.mark.parametrize("route", MATRIX)
+@pytest.mark.parametrize("who", ["anonymous", "shopper", "reader", "operator"])
+def test_who_may_do_what(people: dict[str, Client], broker: RedisStreamsBroker, route: str, who: str) -> None:
+    [letter] = bury(broker, [placed()])
+    method, reader, operator = MATRIX[route]
+    data = {"letter": token(letter), "confirmed": "yes"}
+
+    answer = getattr(people[who], method)(reverse(f"admin:{route}"), data)
+
+    if who in ("anonymous", "shopper"):
+        assert answer.status_code == 302
+        assert answer["Location"].startswith("/admin/login/?next=")
+    else:
+        assert answer.status_code == {"reader": reader, "operator": operator}[who]
+        assert not answer.headers.get("Location", "").startswith("/admin/login/")
+    replayed = route == "queueing_queue_replay" and who == "operator"
+    assert dead_ids(broker) == (set() if replayed else {letter.message.id})
+    assert LogEntry.objects.count() == replayed
+
+
+@pytest.mark.parametrize("who", ["anonymous", "shopper", "reader", "operator"])
+def test_nobody_replays_by_following_a_link(people: dict[str, Client], broker: RedisStreamsBroker, who: str) -> None:
+    [letter] = bury(broker, [placed()])
+
+    answer = people[who].get(REPLAY, {"letter": token(letter), "confirmed": "yes"})
+
+    assert answer.status_code in (302, 405)
+    assert dead_ids(broker) == {letter.message.id}
+
+
+def test_a_replay_from_another_site_is_refused(
+    broker: RedisStreamsBroker, django_user_model: type, people: dict[str, Client]
+) -> None:
+    [letter] = bury(broker, [placed()])
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(django_user_model.objects.get(username="operator"))
+
+    answer = strict.post(REPLAY, {"letter": token(letter), "confirmed": "yes"})
+
+    assert answer.status_code == 403
+    assert dead_ids(broker) == {letter.message.id}
+
+
+def test_the_page_shows_the_numbers_and_the_script_gets_the_same(operator: Client, broker: RedisStreamsBroker) -> None:
+    broker.produce([placed() for _ in range(1234)])
+    broker.ack(GROUP, "ada", read(broker, 34))
+    broker.beat(GROUP, "ada")
+
+    page = operator.get(QUEUE).content.decode()
+    live = operator.get(SAMPLE).json()
+
+    assert "1,200" in page
+    assert live["cells"]["orders.lag"] == {"text": "1,200", "level": "amber", "note": ""}
+    assert live["cells"]["orders.acked"]["text"] == "34"
+    assert live["cells"]["lag"]["text"] == "2,434", "notifications has done nothing of its 1,234"
+    assert live["cells"]["age"]["note"].endswith("UTC, by Redis's clock")
+    assert live["banner"] == ""
+    assert not live["stale"]
+    assert [consumer["name"] for consumer in live["consumers"]] == ["ada"]
+    keys = set(re.findall(r'data-tile="([^"]+)"', page))
+    assert keys == set(live["cells"]), "the script renews every number of the page, and knows no other"
+
+
+def test_the_page_needs_no_inline_script(operator: Client, broker: RedisStreamsBroker) -> None:
+    for path in (QUEUE, DEAD):
+        page = operator.get(path).content.decode()
+        ours = page[page.index('<div class="console"') :]
+
+        assert "<script>" not in page
+        assert not re.search(r"\son\w+=", ours)
+
+
+def test_dead_letters_are_listed_newest_first_with_their_story(operator: Client, broker: RedisStreamsBroker) -> None:
+    first, second = bury(broker, [placed("7"), placed("7")], reason="CardExpired: 03/24")
+
+    page = operator.get(DEAD).content.decode()
+
+    assert page.index(second.message.id) < page.index(first.message.id)
+    assert page.count("CardExpired: 03/24") == 2
+    assert "No dead letters" in operator.get(DEAD, {"group": "payments"}).content.decode()
+
+
+def test_a_reader_is_told_why_there_is_no_button(people: dict[str, Client], broker: RedisStreamsBroker) -> None:
+    bury(broker, [placed()])
+
+    page = people["reader"].get(DEAD).content.decode()
+
+    assert "Can replay dead letters" in page
+    assert "Replay selected" not in page
+    assert 'type="checkbox"' not in page.replace("data-select-all", "")
+
+
+def test_what_a_message_says_is_text_and_nothing_else(operator: Client, broker: RedisStreamsBroker) -> None:
+    body = json.dumps({"note": NASTY}).encode()
+    [letter] = bury(
+        broker, [placed("7", body=body, name=f"orders.{NASTY}")], reason=f"Boom: {NASTY}", traceback=NASTY * 3
+    )
+    where = {"letter": token(letter)}
+
+    for page in (
+        operator.get(DEAD).content.decode(),
+        operator.get(LETTER, where).content.decode(),
+        operator.post(REPLAY, where).content.decode(),
+    ):
+        assert "<script>window" not in page
+        assert "<img src=x" not in page
+        assert not re.search("[\u2028\u202e\x1b]", page)
+    details = html.unescape(operator.get(LETTER, where).content.decode())
+    assert "{{ 7|add:'7' }}{% load x %}\\u2028\\u202e\\u001b[31m" in details, (
+        "shown as it is, the invisible spelled out"
+    )
+
+
+def test_an_entry_of_another_program_can_be_looked_at(operator: Client, broker: RedisStreamsBroker) -> None:
+    broker.ensure_partition(PLACED, "7")
+    read(broker, 1)
+    broker.redis.xadd("q:{orders.placed:7}:log", {"id": '"/../<b>', "b": b"\xff\x00{", "at": "9" * 18})
+    [strange] = read(broker, 1)
+    assert broker.bury(GROUP, "ada", strange, Failure("unreadable"))
+
+    listed = operator.get(DEAD)
+    details = operator.get(LETTER, {"letter": token(strange)})
+
+    assert listed.status_code == details.status_code == 200
+    assert "unreadable" in details.content.decode()
+    assert "<b>" not in details.content.decode()
+
+
+def test_replaying_asks_first_with_the_number(operator: Client, broker: RedisStreamsBroker) -> None:
+    letters = bury(broker, [placed() for _ in range(3)])
+
+    answer = operator.post(REPLAY, {"letter": [token(letter) for letter in letters]})
+
+    assert "Replay 3 dead letters?" in answer.content.decode()
+    assert len(dead_ids(broker)) == 3
+    assert not LogEntry.objects.exists()
+
+
+def test_a_replay_moves_the_letters_and_writes_down_who_when_what_and_how_many(
+    operator: Client, broker: RedisStreamsBroker
+) -> None:
+    letters = bury(broker, [placed() for _ in range(3)])
+    chosen = [token(letter) for letter in letters[:2]]
+
+    answer = operator.post(REPLAY, {"letter": chosen, "confirmed": "yes"}, follow=True)
+
+    assert "Replayed 2 of 2 dead letters." in answer.content.decode()
+    assert dead_ids(broker) == {letters[2].message.id}
+    again = broker.read_due(GROUP, "lin", TOPICS, 10)
+    assert {(d.message.id, d.attempt, d.replays) for d in again} == {(d.message.id, 1, 1) for d in letters[:2]}
+    [entry] = LogEntry.objects.all()
+    assert entry.user.username == "operator"
+    assert entry.object_repr == "2 dead letters of orders"
+    assert entry.change_message.startswith("Replayed 2 of 2 dead letters: ")
+    assert all(letter.message.id in entry.change_message for letter in letters[:2])
+    assert operator.get("/admin/").status_code == 200, "the home lists it among the recent actions"
+
+
+def test_a_second_replay_changes_nothing_and_says_so(operator: Client, broker: RedisStreamsBroker) -> None:
+    [letter] = bury(broker, [placed()])
+    form = {"letter": token(letter), "confirmed": "yes"}
+    operator.post(REPLAY, form)
+
+    answer = operator.post(REPLAY, form, follow=True)
+
+    assert "Replayed 0 of 1 dead letter; 1 had been replayed before." in answer.content.decode()
+    assert len(broker.read_due(GROUP, "lin", TOPICS, 10)) == 1
+    assert operator.get(LETTER, {"letter": token(letter)}).status_code == 404
+
+
+@pytest.mark.parametrize("nonsense", ["", "x", "[]", '["orders"]', '["orders","a","b",1]', '{"a":1}', "\udcff", "null"])
+def test_names_that_no_form_of_ours_made_are_refused(
+    operator: Client, broker: RedisStreamsBroker, nonsense: str
+) -> None:
+    nonsense = nonsense.encode(errors="replace").decode()
+
+    assert operator.get(LETTER, {"letter": nonsense}).status_code == 400
+    assert operator.post(REPLAY, {"letter": nonsense, "confirmed": "yes"}).status_code == 400
+
+
+def test_names_of_places_that_do_not_exist_find_nothing(operator: Client, broker: RedisStreamsBroker) -> None:
+    for address in (Address("nobody", PLACED, "7", "1"), Address(GROUP, "no.topic", "7", "1")):
+        assert operator.get(LETTER, {"letter": address.token}).status_code == 404
+        answer = operator.post(REPLAY, {"letter": address.token, "confirmed": "yes"}, follow=True)
+        assert "Replayed 0 of 1" in answer.content.decode()
+
+
+def test_nothing_selected_replays_nothing(operator: Client, broker: RedisStreamsBroker) -> None:
+    bury(broker, [placed()])
+
+    answer = operator.post(REPLAY, {"confirmed": "yes"}, follow=True)
+
+    assert "Nothing was selected" in answer.content.decode()
+    assert len(dead_ids(broker)) == 1
+
+
+def test_a_long_list_says_how_much_of_it_is_shown(operator: Client, broker: RedisStreamsBroker) -> None:
+    bury(broker, [placed() for _ in range(120)])
+
+    page = operator.get(DEAD).content.decode()
+
+    assert page.count('name="letter"') == 100
+    assert re.search(r"The newest 100\s+of 120", page)
+
+
+def test_the_sidebar_leads_everywhere_an_operator_goes(admin_client: Client, people: dict[str, Client]) -> None:
+    def sidebar(browser: Client) -> dict[str, str]:
+        page = browser.get(QUEUE)
+        return {item["title"]: item["link"] for group in page.context["sidebar_navigation"] for item in group["items"]}
+
+    links = sidebar(admin_client)
+
+    wanted = {"Queue", "Dead letters", "Sales", "Orders", "Stock ledger", "Payments", "Shipments", "Notifications"}
+    assert wanted | {"Users"} <= set(links)
+    for title, link in links.items():
+        assert admin_client.get(link).status_code == 200, title
+    assert set(sidebar(people["reader"])) == {"Queue", "Dead letters"}
