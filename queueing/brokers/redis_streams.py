@@ -52,12 +52,12 @@ def _speaks_broker(
 class RedisStreamsBroker:
     """See queueing.broker.Broker for what each method promises."""
 
-    def __init__(self, topics: Mapping[str, Topic], *, url: str) -> None:
+    def __init__(self, topics: Mapping[str, Topic], *, url: str, socket_timeout_s: float = SOCKET_TIMEOUT_S) -> None:
         self.topics = topics
         # No automatic retry: a read whose reply was lost has delivered entries to us that we do not know of.
         # Any: redis-py's annotations give every command both its sync and its async result.
         self.redis: Any = redis.Redis.from_url(
-            url, socket_timeout=SOCKET_TIMEOUT_S, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0)
+            url, socket_timeout=socket_timeout_s, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0)
         )
         names = ("produce", "ack", "retry", "bury", "due", "take_over", "begin_attempt", "leave", "replay", "charge")
         self._scripts = {name: self.redis.register_script(load(name)) for name in names}
