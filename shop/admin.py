@@ -115,7 +115,13 @@ class SaleAdmin(ModelAdmin):
             self.log_change(request, sale, f"Added {addition.quantity} units.")
             messages.success(request, f"{addition.quantity} more units are on their way to the gate.")
             return redirect(reverse("admin:shop_sale_change", args=[sale.pk]))
-        context = {**self.admin_site.each_context(request), "title": f"Add stock: {sale}", "form": form, "sale": sale}
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Add stock",
+            "opts": self.opts,
+            "original": sale,  # the way back in the header
+            "form": form,
+        }
         return render(request, "shop/admin/add_stock.html", context)
 
     def has_add_stock_permission(self, request: HttpRequest, object_id: Any = None) -> bool:

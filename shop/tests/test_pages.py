@@ -6,8 +6,6 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from config.templatetags.sluice import money, spell
-
 
 def test_home_puts_every_sale_on_its_shelf(client, make_sale):
     make_sale(price_cents=4900)
@@ -102,17 +100,3 @@ def test_pages_carry_the_security_policy_and_nothing_inline(client, db, path):
 
 def test_the_admin_is_exempt_from_the_policy(client, db):
     assert "Content-Security-Policy" not in client.get("/admin/login/").headers
-
-
-@pytest.mark.parametrize(
-    ("cents", "text"), [(4900, "€49.00"), (5, "€0.05"), (123456789, "€1,234,567.89"), (-250, "-€2.50")]
-)
-def test_money_is_written_from_integer_cents(cents, text):
-    assert money(cents) == text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "00:00"), (184, "03:04"), (7384, "02:03:04"), (93784, "1 d 02:03:04")]
-)
-def test_time_left_is_spelled(seconds, text):
-    assert spell(seconds) == text
