@@ -82,7 +82,7 @@ class Broker(Protocol):
         """Consumer → something that changes whenever it beats. Lists everybody who may hold an entry."""
 
     def read(self, group: str, consumer: str, topics: Sequence[str], limit: int, wait_s: float) -> list[Delivery]:
-        """Up to `limit` new entries, waiting up to `wait_s` s for the first. A new group starts at the beginning."""
+        """Up to `limit` new entries of each partition, waiting up to `wait_s` s. A new group starts at the first."""
 
     def read_due(self, group: str, consumer: str, topics: Sequence[str], limit: int) -> list[Delivery]:
         """Up to `limit` retried messages whose time has come, each `alone`."""

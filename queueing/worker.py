@@ -59,6 +59,7 @@ class Worker:
     stopping: bool = field(default=False, init=False)
     _watch: Watch = field(init=False)
     _alone: deque[Delivery] = field(default_factory=deque, init=False)
+    _fresh: list[Delivery] = field(default_factory=list, init=False)  # read, and more than one batch
     _held: list[Delivery] = field(default_factory=list, init=False)  # begun, and the database went away
     _handling: Handling = field(init=False)
     _next_watch: float = field(default=0.0, init=False)
@@ -79,16 +80,23 @@ class Worker:
                 # leaves it behind; whoever sees the old one silent takes it over, and the inbox knows what was done.
                 logger.warning("%s: the broker is away (%s); trying again", self.subscription.group, error)
                 self._alone.clear()
-                self._held = []
+                self._fresh, self._held = [], []
                 self._new_name()
                 self.sleep(READ_WAIT_S)
             except StoreUnavailable as error:
                 logger.warning("%s: the database is away (%s); the batch waits", self.subscription.group, error)
                 self.sleep(READ_WAIT_S)
         try:
-            self.broker.leave(self.subscription.group, self.consumer, self.subscription.topics)
-        except BrokerUnavailable:
-            logger.warning("%s left without saying goodbye: the broker is away", self.consumer)
+            self._finish()
+        except (BrokerUnavailable, StoreUnavailable) as error:
+            logger.warning("%s left in a hurry (%s); what it held is taken over", self.consumer, error)
+
+    def _finish(self) -> None:
+        """Handle what was read already, and go. Others need not wait a lease for it."""
+        while batch := self._held or self._take_fresh():
+            self._handling.handle(batch)
+            self._held = []
+        self.broker.leave(self.subscription.group, self.consumer, self.subscription.topics)
 
     def stop(self) -> None:
         self.stopping = True
@@ -121,12 +129,20 @@ class Worker:
     def _read(self, wait_s: float) -> list[Delivery]:
         if self._trickling:
             self.sleep(max(0.0, self._last_read + self.collect_s - self.clock()))
+        if self._fresh:
+            return self._take_fresh()
         limit = self._limit()
-        batch = self.broker.read(self.subscription.group, self.consumer, self.subscription.topics, limit, wait_s)
+        read = self.broker.read(self.subscription.group, self.consumer, self.subscription.topics, limit, wait_s)
         self._last_read = self.clock()
-        self._trickling = 0 < len(batch) < limit
-        if batch:
+        self._trickling = 0 < len(read) < limit
+        if read:
             crashpoint("consume.read")
+        self._fresh = read
+        return self._take_fresh()
+
+    def _take_fresh(self) -> list[Delivery]:
+        limit = self._limit()
+        batch, self._fresh = self._fresh[:limit], self._fresh[limit:]
         return batch
 
     def _limit(self) -> int:

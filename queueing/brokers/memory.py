@@ -132,8 +132,8 @@ class MemoryBroker:
     def read(self, group: str, consumer: str, topics: Sequence[str], limit: int, wait_s: float) -> list[Delivery]:
         found: list[Delivery] = []
         for topic, partition, view in self._views(group, topics):
-            log = self._logs.get((topic, partition), [])
-            while view.next_index < len(log) and len(found) < limit:
+            log, stop = self._logs.get((topic, partition), []), view.next_index + limit
+            while view.next_index < min(len(log), stop):
                 delivery = Delivery(log[view.next_index], partition, str(view.next_index))
                 view.pending[delivery.offset] = _Held(delivery, consumer)
                 view.next_index += 1

@@ -292,6 +292,23 @@ def test_entries_that_trickle_in_are_collected_ten_reads_a_second(broker, clock,
     assert len(kitchen.batches) <= 21
 
 
+def test_a_worker_that_is_asked_to_stop_finishes_what_it_read_and_leaves_nothing_behind(clock, kitchen) -> None:
+    broker = MemoryBroker({"shelf": Topic("shelf", partitions=4)}, clock=clock, sleep=clock.advance)
+    sell(broker, *[f"kettle-{n}" for n in range(40)])
+    worker = Worker(
+        Subscription("cooks", {KettleSold: kitchen}, batch_size=6), broker, clock=clock, sleep=clock.advance
+    )
+    worker.step(0)
+    assert max(kitchen.batches) <= 6
+
+    worker.stop()
+    worker.run()
+
+    assert broker.beats("cooks") == {}
+    assert sum(row.in_flight for row in broker.stats({"cooks": ["shelf"]})) == 0
+    assert sum(row.done for row in broker.stats({"cooks": ["shelf"]})) == len(kitchen.heard)
+
+
 @pytest.mark.parametrize("consumers", [1, 3])
 def test_a_capped_group_handles_its_rate_and_not_more(broker, clock, kitchen, consumers: int) -> None:
     subscription = Subscription("cooks", {KettleSold: kitchen}, rate=100)

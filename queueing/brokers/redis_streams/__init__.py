@@ -1,0 +1,43 @@
+"""The queue on Redis Streams (Redis >= 7.0 or Valkey), by commands of 7.0 only.
+
+What Redis does not do by itself is done here: owner checks on every settlement, counters of our own, retries and dead
+letters per group. Never MAXLEN on XADD, XDEL, or XGROUP DELCONSUMER with pending entries: each loses messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from queueing.broker import GroupStats
+from queueing.brokers.envelope import Parked
+from queueing.brokers.redis_dead import newest_dead
+from queueing.brokers.redis_stats import read_stats
+from queueing.brokers.redis_streams.base import speaks_broker
+from queueing.brokers.redis_streams.consuming import Consuming
+from queueing.brokers.redis_streams.liveness import Liveness
+from queueing.brokers.redis_streams.producing import Producing
+from queueing.brokers.redis_streams.settling import Settling
+
+__all__ = ["RedisStreamsBroker"]
+
+
+class RedisStreamsBroker(Producing, Consuming, Settling, Liveness):
+    """See queueing.broker.Broker for what each method promises."""
+
+    @speaks_broker
+    def stats(self, groups: Mapping[str, Sequence[str]]) -> list[GroupStats]:
+        """groups: consumer group → its topics."""
+        return read_stats(self.redis, self._places(groups))
+
+    @speaks_broker
+    def dead_letters(self, group: str, topics: Sequence[str], *, limit: int = 100) -> list[Parked]:
+        """Newest first."""
+        return [letter for _, letter in newest_dead(self.redis, self._places({group: topics}), limit=limit)]
+
+    def _places(self, groups: Mapping[str, Sequence[str]]) -> list[tuple[str, str, str]]:
+        return [
+            (topic, partition, group)
+            for group, topics in groups.items()
+            for topic, partitions in self._partitions(topics)
+            for partition in partitions
+        ]

@@ -1,0 +1,84 @@
+"""The connection, the scripts, and what each part of the broker needs to know: which partitions there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+from redis.retry import Retry
+
+from queueing import keys
+from queueing.brokers.lua import load
+from queueing.errors import BrokerUnavailable
+from queueing.topic import Topic
+
+SOCKET_TIMEOUT_S = 5.0
+SCRIPTS = ("produce", "ack", "retry", "bury", "due", "take_over", "begin_attempt", "leave", "replay", "charge")
+
+P = ParamSpec("P")
+R = TypeVar("R")
+B = TypeVar("B", bound="RedisBase")
+
+
+def speaks_broker(method: Callable[Concatenate[B, P], R]) -> Callable[Concatenate[B, P], R]:
+    """Redis's errors become BrokerUnavailable: whoever uses a broker need not know which one it is."""
+
+    @wraps(method)
+    def wrapped(self: B, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(self, *args, **kwargs)
+        except RedisError as error:
+            self._joined.clear()  # it may come back empty; groups are made again when they are missing
+            raise BrokerUnavailable(f"{type(error).__name__}: {error}") from error
+
+    return wrapped
+
+
+class RedisBase:
+    """topics: every declared topic. url: redis://… ; one connection, used by one thread."""
+
+    def __init__(self, topics: Mapping[str, Topic], *, url: str, socket_timeout_s: float = SOCKET_TIMEOUT_S) -> None:
+        self.topics = topics
+        # No automatic retry: a read whose reply was lost has delivered entries to us that we do not know of.
+        # Any: redis-py's annotations give every command both its sync and its async result.
+        self.redis: Any = redis.Redis.from_url(
+            url, socket_timeout=socket_timeout_s, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0)
+        )
+        self._scripts = {name: self.redis.register_script(load(name)) for name in SCRIPTS}
+        self._joined: set[tuple[str, str, str]] = set()
+
+    @speaks_broker
+    def partitions(self, topic: str) -> list[str]:
+        return self._partitions([topic])[0][1]
+
+    def _partitions(self, topics: Sequence[str]) -> list[tuple[str, list[str]]]:
+        with self.redis.pipeline(transaction=False) as pipe:
+            for topic in topics:
+                pipe.smembers(keys.partitions(topic))
+            found = pipe.execute()
+        return [
+            (topic, sorted({p.decode() for p in members} | set(self.topics[topic].static_partitions())))
+            for topic, members in zip(topics, found, strict=True)
+        ]
+
+    def _join(self, group: str, topics: Sequence[str]) -> list[tuple[str, str]]:
+        """Every partition of these topics, with the group made where it was missing."""
+        where = [(topic, p) for topic, partitions in self._partitions(topics) for p in partitions]
+        for topic, partition in where:
+            if (topic, partition, group) in self._joined:
+                continue
+            try:
+                self.redis.xgroup_create(keys.log(topic, partition), group, id="0", mkstream=True)
+            except ResponseError as error:
+                if not str(error).startswith("BUSYGROUP"):
+                    raise
+            self._joined.add((topic, partition, group))
+        return where
+
+
+def pairs(flat: Sequence[Any]) -> Iterable[tuple[Any, Any]]:
+    return zip(flat[::2], flat[1::2], strict=True)

@@ -1,0 +1,103 @@
+"""Reading: new entries, retried messages that are due, and what a dead consumer held."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from queueing import keys
+from queueing.broker import SAVED_UP_S
+from queueing.brokers.envelope import from_fields, from_json
+from queueing.brokers.redis_streams.base import RedisBase, pairs, speaks_broker
+from queueing.message import Delivery
+
+
+class Consuming(RedisBase):
+    @speaks_broker
+    def read(self, group: str, consumer: str, topics: Sequence[str], limit: int, wait_s: float) -> list[Delivery]:
+        where = self._join(group, topics)
+        if not where:
+            time.sleep(wait_s)
+            return []
+        by_log = {keys.log(topic, partition).encode(): (topic, partition) for topic, partition in where}
+        reply = self.redis.xreadgroup(
+            group,
+            consumer,
+            dict.fromkeys(by_log, ">"),
+            count=limit,
+            block=max(1, int(wait_s * 1000)) if wait_s > 0 else None,
+        )
+        deliveries = []
+        for log, entries in _entries(reply):
+            topic, partition = by_log[log]
+            deliveries += [
+                Delivery(from_fields(topic, offset, fields), partition, offset.decode()) for offset, fields in entries
+            ]
+        return deliveries
+
+    @speaks_broker
+    def read_due(self, group: str, consumer: str, topics: Sequence[str], limit: int) -> list[Delivery]:
+        where = self._join(group, topics)
+        with self.redis.pipeline(transaction=False) as pipe:
+            for topic, partition in where:
+                pipe.zcard(keys.retry(topic, partition, group))
+            sizes = pipe.execute()
+        found: list[Delivery] = []
+        for (topic, partition), size in zip(where, sizes, strict=True):
+            if not size or len(found) >= limit:
+                continue
+            replies = self._scripts["due"](
+                keys=[
+                    keys.retry(topic, partition, group),
+                    keys.holders(topic, partition, group),
+                    keys.waiting(topic, partition, group),
+                ],
+                args=[consumer, limit - len(found)],
+            )
+            found += [from_json(text).delivery(attempt) for _, text, attempt in replies]
+        return found
+
+    @speaks_broker
+    def charge(self, group: str, messages: int, rate: float) -> float:
+        arguments = [rate, rate * SAVED_UP_S, messages]
+        return int(self._scripts["charge"](keys=[keys.rate(group)], args=arguments)) / 1_000_000
+
+    @speaks_broker
+    def take_over(self, group: str, dead: str, consumer: str, topics: Sequence[str], limit: int) -> list[Delivery]:
+        found: list[Delivery] = []
+        for topic, partition in self._join(group, topics):
+            if len(found) >= limit:
+                return found
+            replies = self._scripts["take_over"](
+                keys=[
+                    keys.log(topic, partition),
+                    keys.holders(topic, partition, group),
+                    keys.retry(topic, partition, group),
+                ],
+                args=[group, dead, consumer, limit - len(found)],
+            )
+            for offset, attempts, flat in replies:
+                fields = dict(pairs(flat))
+                found.append(
+                    Delivery(
+                        from_fields(topic, offset, fields),
+                        partition,
+                        offset.decode(),
+                        attempt=attempts + 1,
+                        alone=True,
+                    )
+                )
+        if len(found) < limit:
+            self.redis.hdel(keys.beats(group), dead)
+            self.redis.hdel(keys.seen(group), dead)
+        return found
+
+
+def _entries(reply: Any) -> Iterable[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]:
+    """XREADGROUP's reply, which is a list of pairs on RESP2 and a mapping on RESP3."""
+    if not reply:
+        return []
+    if isinstance(reply, Mapping):
+        return [(log, [pair for chunk in chunks for pair in chunk]) for log, chunks in reply.items()]
+    return [(log, entries) for log, entries in reply]

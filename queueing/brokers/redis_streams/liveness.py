@@ -1,0 +1,52 @@
+"""Who works, who holds something, and who has gone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from queueing import keys
+from queueing.brokers.redis_streams.base import RedisBase, pairs, speaks_broker
+
+
+class Liveness(RedisBase):
+    @speaks_broker
+    def beat(self, group: str, consumer: str) -> None:
+        seconds, microseconds = self.redis.time()
+        with self.redis.pipeline(transaction=False) as pipe:
+            pipe.hincrby(keys.beats(group), consumer, 1)
+            pipe.hset(keys.seen(group), consumer, str(seconds * 1000 + microseconds // 1000))
+            pipe.execute()
+
+    @speaks_broker
+    def beats(self, group: str) -> dict[str, str]:
+        known: dict[str, str] = {name.decode(): "" for name in self._holders(group)}
+        for name, beat in self.redis.hgetall(keys.beats(group)).items():
+            known[name.decode()] = beat.decode()
+        return known
+
+    def _holders(self, group: str) -> set[bytes]:
+        """Everybody Redis knows as a consumer of this group, also if they never beat."""
+        names: set[bytes] = set()
+        mine = [(t, p) for t, p, g in self._joined if g == group]
+        with self.redis.pipeline(transaction=False) as pipe:
+            for topic, partition in mine:
+                pipe.xinfo_consumers(keys.log(topic, partition), group)
+                pipe.hvals(keys.holders(topic, partition, group))
+            replies = pipe.execute()
+        for consumers, holders in pairs(replies):
+            names.update(consumer["name"] for consumer in consumers)
+            names.update(holders)
+        return names
+
+    @speaks_broker
+    def leave(self, group: str, consumer: str, topics: Sequence[str]) -> None:
+        gone = [
+            self._scripts["leave"](
+                keys=[keys.log(topic, partition), keys.holders(topic, partition, group)],
+                args=[group, consumer],
+            )
+            for topic, partition in self._join(group, topics)
+        ]
+        if all(gone):
+            self.redis.hdel(keys.beats(group), consumer)
+            self.redis.hdel(keys.seen(group), consumer)

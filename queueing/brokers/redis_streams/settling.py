@@ -1,0 +1,116 @@
+"""Settling a delivery: acknowledge it, let it come again, bury it, or give a dead letter back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import msgspec
+
+from queueing import keys
+from queueing.broker import Failure
+from queueing.brokers.envelope import Parked, from_json, to_json
+from queueing.brokers.redis_streams.base import RedisBase, speaks_broker
+from queueing.message import Delivery
+
+
+class Settling(RedisBase):
+    @speaks_broker
+    def begin_attempt(self, group: str, consumer: str, delivery: Delivery) -> bool:
+        if delivery.source == "retry":
+            return True  # due.lua counted it when it handed the message out
+        log = keys.log(delivery.message.topic, delivery.partition)
+        return bool(
+            self._scripts["begin_attempt"](keys=[log], args=[group, consumer, delivery.offset, delivery.attempt])
+        )
+
+    @speaks_broker
+    def ack(self, group: str, consumer: str, deliveries: Sequence[Delivery]) -> int:
+        by_partition: dict[tuple[str, str], list[Delivery]] = {}
+        for delivery in deliveries:
+            by_partition.setdefault((delivery.message.topic, delivery.partition), []).append(delivery)
+        ours = 0
+        for where, batch in by_partition.items():
+            offsets = sorted((d.offset for d in batch if d.source == "log"), key=_position)
+            retried = [d.message.id for d in batch if d.source == "retry"]
+            arguments: list[str | int] = [group, consumer, len(offsets), *offsets, *retried]
+            ours += self._scripts["ack"](keys=_settle_keys(*where, group), args=arguments)
+        return ours
+
+    @speaks_broker
+    def retry(
+        self, group: str, consumer: str, delivery: Delivery, delay_s: float, failure: Failure, *, count: bool
+    ) -> bool:
+        where = (delivery.message.topic, delivery.partition)
+        parked = Parked.of(delivery, failure, at_ms=_now_ms(), replays=delivery.replays)
+        return bool(
+            self._scripts["retry"](
+                keys=[*_settle_keys(*where, group), keys.retry(*where, group), keys.dead(*where, group)],
+                args=[
+                    group,
+                    consumer,
+                    delivery.source,
+                    delivery.offset,
+                    delivery.message.id,
+                    int(delay_s * 1000),
+                    to_json(parked),
+                    delivery.attempt if count else delivery.attempt - 1,
+                ],
+            )
+        )
+
+    @speaks_broker
+    def bury(self, group: str, consumer: str, delivery: Delivery, failure: Failure) -> bool:
+        where = (delivery.message.topic, delivery.partition)
+        parked = Parked.of(delivery, failure, at_ms=_now_ms(), replays=delivery.replays)
+        return bool(
+            self._scripts["bury"](
+                keys=[
+                    *_settle_keys(*where, group),
+                    keys.retry(*where, group),
+                    keys.dead(*where, group),
+                    keys.graves(*where, group),
+                ],
+                args=[
+                    group,
+                    consumer,
+                    delivery.source,
+                    delivery.offset,
+                    delivery.message.id,
+                    to_json(parked),
+                ],
+            )
+        )
+
+    @speaks_broker
+    def replay(self, group: str, topic: str, partition: str, message_id: str) -> bool:
+        where = (topic, partition, group)
+        text = self.redis.hget(keys.graves(*where), message_id)
+        if text is None:
+            return False
+        parked = from_json(text)
+        again = to_json(msgspec.structs.replace(parked, replays=parked.replays + 1, attempts=0))
+        return bool(
+            self._scripts["replay"](
+                keys=[keys.dead(*where), keys.graves(*where), keys.retry(*where), keys.waiting(*where)],
+                args=[message_id, again],
+            )
+        )
+
+
+def _position(offset: str) -> tuple[int, int]:
+    milliseconds, _, number = offset.partition("-")
+    return int(milliseconds), int(number)
+
+
+def _settle_keys(topic: str, partition: str, group: str) -> list[str]:
+    return [
+        keys.log(topic, partition),
+        keys.counters(topic, partition, group),
+        keys.holders(topic, partition, group),
+        keys.waiting(topic, partition, group),
+    ]
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
