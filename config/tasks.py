@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -9,6 +10,7 @@ import redis
 from celery import shared_task
 from celery.signals import beat_init
 from django.conf import settings
+from kombu.exceptions import OperationalError
 
 ALIVE_KEY = "house:celery:alive"  # string, expires
 ALIVE_EVERY_S = 10.0
@@ -23,7 +25,8 @@ def alive() -> None:
 @beat_init.connect
 def _at_once(**_kwargs: Any) -> None:
     """The first period would otherwise pass before a new stack knows that Celery works."""
-    alive.apply_async(expires=ALIVE_EVERY_S)
+    with suppress(OperationalError):  # Redis is away; the next period tells
+        alive.apply_async(expires=ALIVE_EVERY_S)
 
 
 def celery_is_alive(client: redis.Redis) -> bool:
