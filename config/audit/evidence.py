@@ -59,7 +59,7 @@ def gather(*, sale_id: int | None = None, history_path: Path | None = None, wait
         tables["told"] = history.read(history_path, sale_id=sale_id) if history_path else []
         for name, rows in tables.items():
             _load(session, name, rows)
-        session.execute(schema.ADMITTED)
+        session.execute(schema.COMPLETED)
         for what, count in look().items():
             on_its_way[what] = max(count, on_its_way.get(what, 0))
         _load(session, "on_its_way", on_its_way.items() if wait_s else [])

@@ -41,6 +41,7 @@ class Fence:
     last: Offset
     length: int
     ever_added: int  # by Redis's own count, which nobody of us writes
+    last_deleted: str  # the highest entry that XDEL ever took out; trimming leaves no such mark
     appended: int
     groups: list[GroupState]
     gate: dict[str, str] = field(default_factory=dict)
@@ -84,7 +85,10 @@ def read(client: redis.Redis, topic: str, partition: str, subscribers: Iterable[
         replies = pipe.execute(raise_on_error=False)
     stream, infos, appended, gate, buyers, applied, *rest = replies
     if isinstance(stream, redis.ResponseError):  # no log yet: a gate nobody has bought from
-        stream, infos = {"last-generated-id": b"0-0", "length": 0, "entries-added": 0}, []
+        stream, infos = (
+            {"last-generated-id": b"0-0", "length": 0, "entries-added": 0, "max-deleted-entry-id": b"0-0"},
+            [],
+        )
     delivered = {text(info["name"]): offset(info["last-delivered-id"]) for info in infos}
     groups = [
         _group(name, delivered, rest[start : start + 7])
@@ -96,6 +100,7 @@ def read(client: redis.Redis, topic: str, partition: str, subscribers: Iterable[
         last=offset(stream["last-generated-id"]),
         length=int(stream["length"]),
         ever_added=int(stream["entries-added"]),
+        last_deleted=text(stream["max-deleted-entry-id"]),
         appended=int(appended or 0),
         groups=groups,
         gate=_texts(gate) if is_gate else {},

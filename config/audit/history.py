@@ -1,12 +1,13 @@
 """What buyers were told: the load generator's file, one JSON object a line, written as it happened.
 
-    {"at": 1763641421000, "op": "place", "outcome": "ok", "user_id": 7, "sale_id": 3, "key": "…", "quantity": 1,
+    {"at": 1763641421000, "op": "place", "outcome": "ok", "user": "ada", "sale_id": 3, "key": "…", "quantity": 1,
      "order_id": "…", "token": "…", "price_cents": 4900, "total_cents": 4900}
 
 op        place: asked for units, one line per attempt (a retry has the same key) · pay: settled with the bank ·
           follow: the last status the buyer saw
 outcome   ok: it was answered yes · fail: it was answered no, and `code` says why · info: no answer, so nobody knows
 at        milliseconds on the buyer's clock
+user      the name the buyer logged in with; or user_id, where that is known
 
 Whatever an operation does not know is left out.
 """
@@ -27,6 +28,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     op: str
     outcome: str
     code: str | None = None
+    user: str | None = None
     user_id: int | None = None
     sale_id: int | None = None
     key: str | None = None
@@ -68,5 +70,5 @@ def _rows(path: Path, lines: Iterable[bytes], sale_id: int | None) -> Iterator[t
             continue
         yield (
             number, line.at, line.op, line.outcome, line.code, line.user_id, line.sale_id, line.key, line.order_id,
-            line.token, line.quantity, line.price_cents, line.total_cents, line.status,
+            line.token, line.quantity, line.price_cents, line.total_cents, line.status, line.user,
         )  # fmt: skip

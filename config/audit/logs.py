@@ -57,7 +57,7 @@ def tables(client: redis.Redis, fences: Iterable[Fence]) -> dict[str, Iterable[R
     }  # fmt: skip
     for fence in fences:
         where = (fence.topic, fence.partition)
-        found["partitions"].append((*where, fence.appended, fence.ever_added, fence.length))
+        found["partitions"].append((*where, fence.appended, fence.ever_added, fence.length, fence.last_deleted))
         _groups(fence, found)
         _gate(client, fence, found)
         states = _States(fence)

@@ -13,7 +13,8 @@ CREATE TEMP TABLE entries (topic text, partition text, position bigint, fenced b
 -- A consumer group's raw state in a partition at the fence, beside the counters it claims.
 CREATE TEMP TABLE groups (topic text, partition text, name text, last bigint, skipped bigint, acked bigint,
                           done bigint);
-CREATE TEMP TABLE partitions (topic text, partition text, appended bigint, ever_added bigint, length bigint);
+CREATE TEMP TABLE partitions (topic text, partition text, appended bigint, ever_added bigint, length bigint,
+                              last_deleted text);
 CREATE TEMP TABLE pending (topic text, partition text, name text, position bigint);
 -- Messages a group holds outside the log: set_ is retry, holders or dead; parked ones have an envelope.
 CREATE TEMP TABLE held (topic text, partition text, name text, message_id text, set_ text);
@@ -45,11 +46,12 @@ CREATE TEMP TABLE on_its_way (what text, count bigint);
 -- The load generator's history, line by line.
 CREATE TEMP TABLE told (line bigint, at_ms bigint, op text, outcome text, code text, user_id bigint, sale_id bigint,
                         key text, order_id text, token text, quantity bigint, price_cents bigint, total_cents bigint,
-                        status text);
+                        status text, user_name text);
 """
 
 # {sale} is empty or a condition on sale_id; {order} one on an order's UUID.
-ADMITTED = """
+COMPLETED = """
+UPDATE told SET user_id = u.id FROM shop_user u WHERE u.username = told.user_name AND told.user_id IS NULL;
 INSERT INTO admitted SELECT order_id, sale_id, user_id, key, quantity, price_cents, placed_at_ms, state FROM placed;
 INSERT INTO admitted
   SELECT order_id, sale_id, user_id, key, quantity, price_cents, placed_at_ms,

@@ -32,6 +32,10 @@ RULE = Rule(
                           done, held, ever_added - skipped - pending - undelivered)
             FROM {_SCAN} WHERE done + held <> ever_added - skipped - pending - undelivered"""),
         Check("""
+            SELECT format('%s/%s: entries up to %s were deleted one by one, which only a mistake does', topic,
+                          partition, last_deleted)
+            FROM partitions WHERE last_deleted <> '0-0'"""),
+        Check("""
             SELECT format('%s/%s, %s: entry %s is pending and gone from the log', w.topic, w.partition, w.name,
                           w.position)
             FROM pending w LEFT JOIN entries e USING (topic, partition, position) WHERE e.position IS NULL"""),

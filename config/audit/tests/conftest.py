@@ -11,7 +11,6 @@ from pytest_django import DjangoDbBlocker
 
 from config.audit.evidence import gather
 from config.audit.tests import world as worlds
-from config.audit.tests.saved import Saved
 from config.audit.tests.world import World
 from config.audit.verdict import Verdict, judge
 
@@ -22,34 +21,37 @@ def client() -> Iterator[redis.Redis]:
         yield client
 
 
+@pytest.fixture
+def _django_db_helper(django_db_setup: None) -> None:
+    """Instead of pytest-django's own, which would wrap each test in a transaction: the audit has a session of its own
+    and sees what is committed. The world is put back by `world`."""
+
+
 @pytest.fixture(scope="module")
-def _built(
-    django_db_setup: None, django_db_blocker: DjangoDbBlocker, client: redis.Redis
-) -> Iterator[tuple[World, Saved]]:
+def _built(django_db_setup: None, django_db_blocker: DjangoDbBlocker, client: redis.Redis) -> Iterator[World]:
     with django_db_blocker.unblock():
         client.flushdb()
         world = worlds.build()
-        saved = Saved.now(client)
-        yield world, saved
-        saved.forget(client)
+        world.save(client)
+        yield world
+        world.forget(client)
 
 
 @pytest.fixture
-def world(_built: tuple[World, Saved], django_db_blocker: DjangoDbBlocker, client: redis.Redis) -> Iterator[World]:
+def world(_built: World, django_db_blocker: DjangoDbBlocker, client: redis.Redis) -> Iterator[World]:
     """The same world for every test, whatever the test before did to it."""
-    world, saved = _built
     with django_db_blocker.unblock():
-        yield world
-        saved.restore(client)
+        yield _built
+        _built.restore(client)
 
 
 @pytest.fixture
 def audit(world: World, tmp_path: Path) -> Callable[..., Verdict]:
-    """The audit of this world; `history` replaces what its buyers wrote, None leaves it away."""
+    """The audit of this world; `history` replaces what its buyers wrote."""
 
-    def run(*, history: list[dict[str, Any]] | None = world.history, wait_s: float = 0.0, **options: Any) -> Verdict:
-        path = world.write_history(tmp_path / "history.jsonl", history) if history is not None else None
+    def run(*, history: list[dict[str, Any]] | None = None, wait_s: float = 0.0, **options: Any) -> Verdict:
+        path = world.write_history(tmp_path / "history.jsonl", history)
         with gather(history_path=path, wait_s=wait_s, **options) as evidence:
-            return judge(evidence, has_history=path is not None)
+            return judge(evidence, has_history=True)
 
     return run

@@ -21,7 +21,8 @@ class Saved:
 
     @classmethod
     def now(cls, client: redis.Redis) -> Saved:
-        tables = [model._meta.db_table for name in APPS for model in apps.get_app_config(name).get_models()]
+        models = [model for name in APPS for model in apps.get_app_config(name).get_models()]
+        tables = [model._meta.db_table for model in models if model._meta.managed]
         with open_session() as session:
             session.execute("CREATE SCHEMA saved")
             for table in tables:
@@ -30,7 +31,7 @@ class Saved:
 
     def restore(self, client: redis.Redis) -> None:
         with open_session() as session:
-            _truncate(session, self.tables)
+            _truncate(session, self.tables, "CONTINUE IDENTITY")
             session.execute("SET session_replication_role = replica")  # rows come back in any order
             for table in self.tables:
                 columns = session.execute(
@@ -53,10 +54,11 @@ class Saved:
     def forget(self, client: redis.Redis) -> None:
         with open_session() as session:
             session.execute("DROP SCHEMA saved CASCADE")
-            _truncate(session, self.tables)
+            _truncate(session, self.tables, "RESTART IDENTITY")
         client.flushdb()
 
 
-def _truncate(session: psycopg.Connection, tables: list[str]) -> None:
+def _truncate(session: psycopg.Connection, tables: list[str], identity: str) -> None:
+    session.execute("SET lock_timeout = '5s'")  # a transaction left open must fail a test, not hang it
     names = sql.SQL(", ").join(sql.Identifier(table) for table in tables)
-    session.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(names))
+    session.execute(sql.SQL("TRUNCATE {} {} CASCADE").format(names, sql.SQL(identity)))

@@ -9,7 +9,6 @@ import pytest
 from config.audit.tests.world import World
 from config.audit.verdict import Verdict
 
-# The world is built and broken in sessions of its own; this asks pytest-django for the database itself.
 pytestmark = pytest.mark.django_db
 
 

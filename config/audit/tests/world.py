@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import time
 from dataclasses import dataclass, field
@@ -10,9 +11,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import redis
 from django.db import connection
 from django.utils import timezone
 
+from config.audit.tests.saved import Saved
 from logistics.models import Shipment
 from logistics.services import advance_shipments
 from notifications import sending
@@ -40,6 +43,22 @@ class World:
     users: dict[str, User]
     orders: dict[str, str] = field(default_factory=dict)  # buyer → order id
     history: list[dict[str, Any]] = field(default_factory=list)
+    saved: Saved | None = None
+    _memory: tuple[dict[str, str], list[dict[str, Any]]] = ({}, [])
+
+    def save(self, client: redis.Redis) -> None:
+        self.saved = Saved.now(client)
+        self._memory = copy.deepcopy((self.orders, self.history))
+
+    def restore(self, client: redis.Redis) -> None:
+        """As it was when it was saved, whatever was done to it since."""
+        assert self.saved is not None
+        self.saved.restore(client)
+        self.orders, self.history = copy.deepcopy(self._memory)
+
+    def forget(self, client: redis.Redis) -> None:
+        assert self.saved is not None
+        self.saved.forget(client)
 
     def ask(self, name: str, *, sale: Sale | None = None, key: str = "", quantity: int = 1, lost: bool = False) -> None:
         """One attempt to buy. lost: the answer never reaches the buyer."""
@@ -47,7 +66,7 @@ class World:
         key = key or f"{name}-key-{sale.pk}"
         user = self.users[name]
         line = {
-            "at": time.time_ns() // 1_000_000, "op": "place", "user_id": user.pk, "sale_id": sale.pk, "key": key,
+            "at": time.time_ns() // 1_000_000, "op": "place", "user": name, "sale_id": sale.pk, "key": key,
             "quantity": quantity,
         }  # fmt: skip
         try:
@@ -73,7 +92,7 @@ class World:
             pay_charge(charge_id=UUID(Charge.objects.get(payment=payment).id))
             self.history.append(
                 {"at": time.time_ns() // 1_000_000, "op": "pay", "outcome": "ok", "order_id": self.orders[name],
-                 "user_id": self.users[name].pk, "sale_id": payment.sale_id}
+                 "user": name, "sale_id": payment.sale_id}
             )  # fmt: skip
         for webhook in DemoWebhook.objects.filter(delivered_at=None):
             receive_webhook(event_id=webhook.event_id, body=webhook.body.encode())

@@ -1,0 +1,91 @@
+"""The hands of a saboteur: a world, a session on its rows, its Redis and its buyers' history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+import redis
+from psycopg import sql
+
+from config.audit.tests.world import World
+from inventory import keys as gate_keys
+from queueing import keys
+
+
+@dataclass
+class Scene:
+    world: World
+    pg: psycopg.Connection
+    redis: redis.Redis
+    history: list[dict[str, Any]]
+    dropped: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def sql(self, statement: str, *parameters: Any) -> None:
+        """It must hit something: a sabotage that changes nothing proves nothing."""
+        assert self.pg.execute(statement, parameters or None).rowcount > 0, statement
+
+    def order(self, name: str) -> str:
+        return self.world.orders[name]
+
+    @property
+    def gate(self) -> str:
+        return gate_keys.gate(self.world.kettles.pk)
+
+    @property
+    def log(self) -> str:
+        return gate_keys.log(self.world.kettles.pk)
+
+    def told(self, name: str) -> dict[str, Any]:
+        """The first line about this buyer."""
+        return next(line for line in self.history if line["user"] == name)
+
+    def drop_constraint(self, table: str, name: str) -> None:
+        """Put back by the test when the rows are."""
+        row = self.pg.execute(
+            "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = %s", [name]
+        ).fetchone()
+        assert row is not None, name
+        self.pg.execute(
+            sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(sql.Identifier(table), sql.Identifier(name))
+        )
+        self.dropped.append((table, name, row[0]))
+
+    def restore_constraints(self) -> None:
+        for table, name, definition in self.dropped:
+            if self.pg.execute("SELECT 1 FROM pg_constraint WHERE conname = %s", [name]).fetchone():
+                continue  # the sabotage failed and was rolled back
+            self.pg.execute(
+                sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} {}").format(
+                    sql.Identifier(table), sql.Identifier(name), sql.SQL(definition)
+                )
+            )
+        self.pg.commit()
+
+    def read_and_forget(self, group: str) -> list[str]:
+        """A consumer that takes what is new in the kettles' log and never settles it."""
+        replies = self.redis.execute_command(
+            "XREADGROUP", "GROUP", group, "nobody", "COUNT", 100, "STREAMS", self.log, ">"
+        )
+        assert replies, "nothing was undelivered"
+        entries = replies[self.log.encode()][0] if isinstance(replies, dict) else replies[0][1]
+        return [offset.decode() for offset, _ in entries]
+
+    def rewrite(self, log: str, change: Callable[[list[dict[bytes, bytes]]], None]) -> None:
+        """Change the entries of a log as if they had been appended so, its groups having read everything."""
+        entries = self.redis.xrange(log)
+        if not entries:
+            return
+        groups = [info["name"] for info in self.redis.xinfo_groups(log)]
+        fields = [dict(entry) for _, entry in entries]
+        change(fields)
+        self.redis.delete(log)
+        for (offset, _), entry in zip(entries, fields, strict=True):
+            self.redis.xadd(log, entry, id=offset)
+        for group in groups:
+            self.redis.xgroup_create(log, group, id=entries[-1][0])
+
+    def logs(self, topic: str) -> list[str]:
+        return [key.decode() for key in sorted(self.redis.scan_iter(match=keys.log(topic, "*")))]

@@ -1,0 +1,248 @@
+"""Sabotage of Redis: the gate, the logs, the groups. Much of it is what other shops' code does."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from django.utils import timezone
+
+from config.audit.tests.sabotage import breaks
+from config.audit.tests.scene import Scene
+from inventory import keys as gate_keys
+from queueing import keys
+from shop.services import schedule_sale
+
+REDIS: list[Any] = []
+breaking = partial(breaks, into=REDIS)
+
+
+@breaking(1)
+def two_buyers_got_the_last_lamp(s: Scene) -> str:
+    """Read the stock, then decrement it: both saw one."""
+    lamp = gate_keys.gate(s.world.lamp.pk)
+    s.redis.hset(lamp, "stock", 1)
+    s.world.ask("jon", sale=s.world.lamp)
+    s.redis.hset(lamp, "stock", -1)
+    s.history[:] = s.world.history
+    return f"sale {s.world.lamp.pk}: the gate has -1 units left"
+
+
+@breaking(2)
+def a_unit_leaked_from_the_gate(s: Scene) -> str:
+    s.redis.hincrby(s.gate, "stock", -1)
+    return f"sale {s.world.kettles.pk}: 6 initial + 2 added"
+
+
+@breaking(2)
+def a_unit_came_from_nowhere(s: Scene) -> str:
+    s.redis.hincrby(s.gate, "stock", 1)
+    return f"sale {s.world.kettles.pk}: 6 initial + 2 added"
+
+
+@breaking(2)
+def the_gate_took_in_what_the_ledger_never_moved(s: Scene) -> str:
+    s.redis.sadd(f"{s.gate}:applied", 424242)
+    return "took in movement 424242"
+
+
+@breaking(2)
+def the_gate_is_gone(s: Scene) -> str:
+    s.redis.delete(s.gate)
+    return f"sale {s.world.kettles.pk}: orders, but no gate in Redis"
+
+
+@breaking(2, 4, 12)
+def the_gate_forgot_that_it_took_a_return_in(s: Scene) -> str:
+    row = s.pg.execute(
+        "SELECT id FROM inventory_ledgerentry WHERE order_id = %s AND kind = 'return'", [s.order("dan")]
+    ).fetchone()
+    assert s.redis.srem(f"{s.gate}:applied", row[0]) == 1
+    return f"return of 1 units (ledger {row[0]}) is not in the gate"
+
+
+@breaking(12)
+def a_return_never_reached_the_gate(s: Scene) -> str:
+    row = s.pg.execute(
+        "SELECT id FROM inventory_ledgerentry WHERE order_id = %s AND kind = 'return'", [s.order("dan")]
+    ).fetchone()
+    assert s.redis.srem(f"{s.gate}:applied", row[0]) == 1
+    s.redis.hincrby(s.gate, "stock", -1)
+    s.redis.hincrby(f"{s.gate}:buyers", str(s.world.users["dan"].pk), 1)
+    return f"return of 1 units (ledger {row[0]}) is not in the gate"
+
+
+@breaking(3, 5)
+def the_gate_forgot_a_key(s: Scene) -> str:
+    """And admitted it again, as a shop does whose idempotency keys run out."""
+    assert s.redis.hdel(f"{s.gate}:answers", f"{s.world.users['bob'].pk}:bob-key-{s.world.kettles.pk}") == 1
+    s.world.ask("bob")
+    s.history[:] = s.world.history
+    return f"user {s.world.users['bob'].pk}, key bob-key-{s.world.kettles.pk}: 2 orders"
+
+
+@breaking(3, 6)
+def an_order_nobody_had_read_was_trimmed(s: Scene) -> str:
+    """MAXLEN on XADD, as most do."""
+    s.world.ask("jon")
+    s.history[:] = s.world.history
+    s.redis.xtrim(s.log, maxlen=0, approximate=False)
+    return f"order {s.order('jon')}: admitted for user {s.world.users['jon'].pk}, lost"
+
+
+@breaking(3, 6)
+def an_order_nobody_had_read_was_deleted(s: Scene) -> str:
+    s.world.ask("jon")
+    s.history[:] = s.world.history
+    s.redis.xdel(s.log, s.redis.xrevrange(s.log, count=1)[0][0])
+    return f"order {s.order('jon')}: admitted for user {s.world.users['jon'].pk}, lost"
+
+
+@breaking(3, 7)
+def an_order_was_acknowledged_before_it_was_done(s: Scene) -> str:
+    s.world.ask("jon")
+    s.history[:] = s.world.history
+    for offset in s.read_and_forget("orders"):
+        s.redis.xack(s.log, "orders", offset)
+        for counter in ("acked", "done"):
+            s.redis.hincrby(keys.counters("orders.placed", str(s.world.kettles.pk), "orders"), counter, 1)
+    return "orders acknowledged orders.OrderPlaced"
+
+
+@breaking(3, 6, 7)
+def a_dead_consumer_was_removed_with_what_it_held(s: Scene) -> str:
+    """XGROUP DELCONSUMER on scale-in."""
+    s.world.ask("jon")
+    s.history[:] = s.world.history
+    s.read_and_forget("orders")
+    s.redis.xgroup_delconsumer(s.log, "orders", "nobody")
+    return f"order {s.order('jon')}: admitted for user {s.world.users['jon'].pk}, lost"
+
+
+@breaking(3, 6, 7)
+def a_group_was_started_at_the_end(s: Scene) -> str:
+    """XGROUP CREATE … $ skips what came before."""
+    s.world.ask("jon")
+    s.history[:] = s.world.history
+    s.redis.xgroup_setid(s.log, "orders", "$")
+    return f"order {s.order('jon')}: admitted for user {s.world.users['jon'].pk}, lost"
+
+
+@breaking(4)
+def a_buyer_got_past_the_limit(s: Scene) -> str:
+    s.redis.hset(s.gate, "per_user_limit", 3)
+    s.world.ask("gus", key="gus-third-unit")
+    s.world.settle()
+    s.redis.hset(s.gate, "per_user_limit", 2)
+    s.history[:] = s.world.history
+    return f"sale {s.world.kettles.pk}, user {s.world.users['gus'].pk}: 3 units in live orders, limit 2"
+
+
+@breaking(4)
+def the_gate_forgot_what_a_buyer_has(s: Scene) -> str:
+    s.redis.hdel(f"{s.gate}:buyers", s.world.users["gus"].pk)
+    return f"user {s.world.users['gus'].pk}: the gate counts 0 units, admitted and not returned are 2"
+
+
+@breaking(5)
+def the_gate_lost_an_answer(s: Scene) -> str:
+    s.redis.hdel(f"{s.gate}:answers", f"{s.world.users['cleo'].pk}:cleo-key-{s.world.kettles.pk}")
+    return f"order {s.order('cleo')} was admitted and Redis has no answer for it"
+
+
+@breaking(5)
+def the_gate_would_answer_another_price(s: Scene) -> str:
+    field = f"{s.world.users['cleo'].pk}:cleo-key-{s.world.kettles.pk}"
+    answer = s.redis.hget(f"{s.gate}:answers", field)
+    s.redis.hset(f"{s.gate}:answers", field, answer.replace(b'"price_cents":4900', b'"price_cents":1'))
+    return f"Redis answers order {s.order('cleo')}, 1 units at 1"
+
+
+@breaking(6)
+def an_acknowledgement_was_counted_twice(s: Scene) -> str:
+    s.redis.hincrby(keys.counters("orders.placed", str(s.world.kettles.pk), "notifications"), "acked", 1)
+    return f"orders.placed/{s.world.kettles.pk}, notifications: 8 acknowledged by the counter"
+
+
+@breaking(6)
+def something_done_was_not_counted(s: Scene) -> str:
+    s.redis.hincrby(keys.counters("orders.placed", str(s.world.kettles.pk), "orders"), "done", -1)
+    return f"orders.placed/{s.world.kettles.pk}, orders: 6 done + 0 held by the group, but 7 acknowledged"
+
+
+@breaking(6)
+def an_entry_came_past_the_counter(s: Scene) -> str:
+    s.redis.xadd(s.log, {"n": "orders.OrderPlaced", "b": "{}"})
+    return f"orders.placed/{s.world.kettles.pk}: 7 appended by the counter, 8 by Redis"
+
+
+@breaking(6)
+def a_dead_letter_has_no_envelope(s: Scene) -> str:
+    where = ("orders.placed", str(s.world.kettles.pk), "orders")
+    s.redis.zadd(keys.dead(*where), {"0198f000-0000-7000-8000-000000000000": 1})
+    s.redis.hincrby(keys.counters(*where), "done", -1)
+    return "message 0198f000-0000-7000-8000-000000000000: in dead without its envelope"
+
+
+@breaking(6)
+def an_event_was_deleted_from_the_middle(s: Scene) -> str:
+    log = s.logs("orders.events")[0]
+    s.redis.xdel(log, s.redis.xrange(log, count=2)[1][0])
+    return "were deleted one by one"
+
+
+@breaking(7)
+def events_of_one_order_changed_places(s: Scene) -> str:
+    def swap(entries: list[dict[bytes, bytes]]) -> None:
+        order = s.order("cleo").encode()
+        mine = [entry for entry in entries if entry[b"k"] == order and entry[b"n"].startswith(b"orders.")]
+        if mine:
+            first, second = mine
+            (first[b"n"], second[b"n"]) = (second[b"n"], first[b"n"])
+            (first[b"id"], second[b"id"]) = (second[b"id"], first[b"id"])
+
+    for log in s.logs("orders.events"):
+        s.rewrite(log, swap)
+    return f"order {s.order('cleo')}: orders.OrderConfirmed was told before what it follows"
+
+
+@breaking(7)
+def an_event_was_never_told(s: Scene) -> str:
+    """The relay deleted a row of its outbox that it had not produced."""
+
+    def rename(entries: list[dict[bytes, bytes]]) -> None:
+        for entry in entries:
+            if (entry[b"k"], entry[b"n"]) == (s.order("cleo").encode(), b"orders.OrderConfirmed"):
+                entry[b"n"] = b"other.Thing"
+
+    for log in s.logs("orders.events"):
+        s.rewrite(log, rename)
+    return f"order {s.order('cleo')}: confirmed, and nobody was told"
+
+
+@breaking(9)
+def the_gate_sold_at_a_price_of_its_own(s: Scene) -> str:
+    s.redis.hset(s.gate, "price_cents", 1)
+    s.world.ask("jon")
+    s.redis.hset(s.gate, "price_cents", 4900)
+    s.world.settle()
+    s.history[:] = s.world.history
+    return f"order {s.order('jon')}: admitted at 1 cents"
+
+
+@breaking(11)
+def the_gate_opened_early(s: Scene) -> str:
+    opens = timezone.now() + timedelta(hours=1)
+    early = schedule_sale(
+        product=s.world.kettles.product, price_cents=100, stock=1, per_user_limit=1, starts_at=opens,
+        ends_at=opens + timedelta(hours=1),
+    )  # fmt: skip
+    s.world.settle()
+    s.redis.hset(gate_keys.gate(early.pk), "starts_at_ms", 0)
+    s.world.ask("jon", sale=early)
+    s.redis.hset(gate_keys.gate(early.pk), "starts_at_ms", round(time.time() * 1000) + 3_600_000)
+    s.world.settle()
+    s.history[:] = s.world.history
+    return f"order {s.order('jon')}: admitted at"

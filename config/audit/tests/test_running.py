@@ -1,0 +1,105 @@
+"""A running system gives no false alarm: whatever is half-way when the audit looks is on its way, not lost."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from django.db import connections
+
+from config.audit.tests.world import World
+from config.audit.verdict import Verdict
+from queueing.conf import make_broker, subscriptions
+from queueing.inbox import inbox
+from queueing.relay import Relay
+from queueing.worker import Worker
+
+pytestmark = pytest.mark.django_db
+
+
+def _no_false_alarm(verdict: Verdict) -> None:
+    assert verdict.broken == 0, "\n".join(verdict.as_text())
+
+
+def test_every_half_way_house_is_sound(world: World, audit: Callable[..., Verdict]) -> None:
+    broker = make_broker()
+    relay = Relay(broker)
+    relay.own_lanes()
+    workers = [Worker(sub, broker, middlewares=[inbox(group)], collect_s=0) for group, sub in subscriptions().items()]
+    world.ask("jon")
+    world.ask("bob", key="bob-wants-another")
+    _no_false_alarm(audit())
+    moved = 1
+    while moved:
+        moved = 0
+        for step in (relay.step, *(lambda worker=worker: worker.step(0) for worker in workers)):
+            moved += step()
+            _no_false_alarm(audit())
+    relay.release_lanes()
+    world.expire("jon")
+    _no_false_alarm(audit())
+    world.settle()
+    _no_false_alarm(audit())
+
+
+def test_audits_while_orders_are_placed_and_worked_off(world: World, audit: Callable[..., Verdict]) -> None:
+    buyers = iter(("jon", "hal", "ivy"))
+    stopped = threading.Event()
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            for name in buyers:
+                world.ask(name, key=f"{name}-in-a-hurry")
+                world.settle()
+        except BaseException as failure:
+            failures.append(failure)
+        finally:
+            connections.close_all()
+            stopped.set()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    audits = 0
+    while not stopped.is_set():
+        # What buyers were told so far is written by them, not read while they write it.
+        _no_false_alarm(audit(history=[]))
+        audits += 1
+    thread.join()
+    assert failures == []
+    assert audits > 1
+
+
+def test_an_order_on_its_way_is_listed_as_unresolved(world: World, audit: Callable[..., Verdict]) -> None:
+    world.ask("jon")
+    verdict = audit()
+    assert verdict.counts["unresolved"] == 1
+    assert verdict.unresolved == (
+        f"order {world.orders['jon']} of user {world.users['jon'].pk} in sale {world.kettles.pk}: undelivered",
+    )
+    assert verdict.as_json()["at_rest"] is False
+
+
+def test_what_does_not_come_to_rest_in_time_breaks_liveness(world: World, audit: Callable[..., Verdict]) -> None:
+    world.ask("jon")
+    verdict = audit(wait_s=0.3)
+    broken = [finding for finding in verdict.findings if not finding.ok]
+    assert [finding.rule.number for finding in broken] == [12]
+    assert f"orders: messages of orders.placed/{world.kettles.pk} (1)" in broken[0].offenders[1]
+
+
+def test_waiting_ends_when_rest_is_there(world: World, audit: Callable[..., Verdict]) -> None:
+    def work() -> None:
+        try:
+            world.settle()
+        finally:
+            connections.close_all()
+
+    world.ask("jon")
+    thread = threading.Thread(target=work)
+    thread.start()
+    verdict = audit(wait_s=20)
+    thread.join()
+    _no_false_alarm(verdict)
+    assert verdict.as_json()["at_rest"] is True
