@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 
 from inventory import keys, link
+from inventory.gate_types import Decision, GateState, Movement, Terms
 from inventory.link import GateUnavailable, aclose
 from inventory.script import script
 from queueing import keys as queue_keys
@@ -36,64 +36,6 @@ __all__ = [
 ORDER_PLACED, ORDER_PLACED_VERSION = "orders.OrderPlaced", 1
 IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9_-]{8,100}")
 MOST_UNITS = 100  # of one order
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What the gate said.
-
-    outcome: admitted | conflict | missing | closed | not_started | ended | over_limit | sold_out | queue_full
-    body: of an admitted order, the OrderPlaced event as JSON; the same bytes each time its key comes again.
-    number: place in the queue (admitted), units left (over_limit: to this user; sold_out), lag (queue_full); else 0.
-    """
-
-    outcome: str
-    body: bytes = b""
-    number: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What may change while a sale runs. Times are milliseconds since 1970 UTC, compared with Redis's clock."""
-
-    price_cents: int
-    starts_at_ms: int
-    ends_at_ms: int
-    per_user_limit: int
-
-
-@dataclass(frozen=True, slots=True)
-class Movement:
-    """A ledger entry the gate must take in: units returned by a user, or (user_id None) units added."""
-
-    ledger_id: int
-    quantity: int
-    user_id: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class GateState:
-    """A gate at one instant. `worked_off` of its `seq` admissions have left the queue."""
-
-    stock: int
-    initial: int
-    price_cents: int
-    starts_at_ms: int
-    ends_at_ms: int
-    per_user_limit: int
-    epoch: int
-    seq: int
-    is_open: bool
-    now_ms: int
-    worked_off: int
-
-    @property
-    def state(self) -> str:
-        if self.now_ms < self.starts_at_ms:
-            return "upcoming"
-        if self.now_ms >= self.ends_at_ms:
-            return "ended"
-        return "open" if self.stock > 0 else "sold_out"
 
 
 async def admit(*, sale_id: int, user_id: int, idempotency_key: str, quantity: int) -> Decision:
