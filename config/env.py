@@ -11,9 +11,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 STACK_ENV = "stack.env"  # in DATA_DIR while a stack runs there: manage.py beside it finds the same servers
 
 
-def _files() -> tuple[str, str]:
+def _files() -> tuple[str, ...]:
     folder = os.environ.get("DATA_DIR") or dotenv_values(".env").get("DATA_DIR") or ".data"
-    return f"{folder}/{STACK_ENV}", ".env"
+    note = f"{folder}/{STACK_ENV}"
+    return (note, ".env") if os.access(note, os.R_OK) else (".env",)
 
 
 class Env(BaseSettings):

@@ -10,6 +10,8 @@ from pathlib import Path
 
 BASE = Path(__file__).resolve().parents[1]
 HEADER = "# Every version of the tree, pinned. Made by `make constraints`; used by every install.\n"
+# What this Python does without and another one needs: redis-py on Python 3.11.0 to 3.11.2.
+ELSEWHERE = "async-timeout==5.0.1\n"
 
 
 def main() -> None:
@@ -23,7 +25,7 @@ def main() -> None:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         subprocess.run([python, "-m", "pip", "install", "--quiet", *requirements], check=True)
         frozen = subprocess.run([python, "-m", "pip", "freeze"], check=True, capture_output=True, text=True).stdout
-    (BASE / "constraints.txt").write_text(HEADER + frozen)
+    (BASE / "constraints.txt").write_text(HEADER + frozen + ELSEWHERE)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,10 @@ import resource
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from config.env import STACK_ENV, Env
 from config.stack import checks, folder, leftovers
 from config.stack.child import Child, KeptServer
 from config.stack.errors import CannotStart
@@ -21,6 +21,9 @@ from config.stack.ready import Patience, unwell, welcome
 from config.stack.servers import Postgres, Server, ServerFailed, Valkey
 from config.stack.supervisor import Supervisor
 
+if TYPE_CHECKING:
+    from config.env import Env
+
 BASE = Path(__file__).resolve().parents[2]
 SERVERS_END = {Valkey.name: 2, Postgres.name: 3}  # after every process that uses them
 OPEN_FILES = 65536
@@ -28,6 +31,8 @@ OPEN_FILES = 65536
 
 def main() -> int:
     try:
+        from config.env import Env  # reads the environment as it is imported
+
         # Not the settings a running stack leaves for manage.py: those are of an earlier run.
         env = Env(_env_file=".env")  # type: ignore[call-arg]
         run(env)
@@ -119,6 +124,8 @@ def _variables(env: Env, data_dir: Path, servers: list[Server]) -> dict[str, str
 
 def _note(data_dir: Path, variables: dict[str, str]) -> Path:
     """Leave the settings where config/env.py finds them, so that `manage.py audit` works beside the stack."""
+    from config.env import STACK_ENV
+
     note = data_dir / STACK_ENV
     note.unlink(missing_ok=True)
     with open(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
