@@ -51,7 +51,8 @@ class Command(BaseCommand):
         self.stdout.write("relay has stopped")
 
     def _wait_for_commit(self) -> None:
-        with away_is_not_failure():
+        # notifies() is psycopg's own; without the wrapper its errors would be nobody's.
+        with away_is_not_failure(), connection.wrap_database_errors:
             with connection.cursor() as cursor:
                 cursor.execute(f"LISTEN {CHANNEL}")
             if any(True for _ in connection.connection.notifies(timeout=POLL_S, stop_after=1)):
