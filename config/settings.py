@@ -86,6 +86,8 @@ def _database(url: str) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": query.pop("host", parts.hostname or ""),
         "PORT": str(parts.port or ""),
+        # After PostgreSQL restarted, a pooled connection is a dead one: look before handing it out.
+        "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {"pool": {"min_size": 0, "max_size": 16, "timeout": 5}, "connect_timeout": 5, **query},
     }
 
@@ -195,7 +197,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_URL": "/",
     "SITE_ICON": lambda request: static("logo.svg"),
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("logo.svg")}],
-    "SHOW_BACK_BUTTON": False,
+    "STYLES": [lambda request: static("operator.css")],
     "COLORS": {
         "primary": {
             "50": "#f0fdfa",
