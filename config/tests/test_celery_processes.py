@@ -41,9 +41,10 @@ def valkey(tmp_path: Path) -> Iterator[Valkey]:
 def to_valkey(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> Iterator[Valkey]:
     """This process hands its tasks to that Valkey."""
     monkeypatch.setitem(app.conf, "broker_url", valkey.url)
-    monkeypatch.setattr(app.amqp, "_producer_pool", None)
+    app.amqp._producer_pool = None
     yield valkey
     pools.reset()
+    app.amqp._producer_pool = None  # closed with the others; whoever hands over a task next dials anew
 
 
 @pytest.fixture
