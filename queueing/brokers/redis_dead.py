@@ -1,4 +1,4 @@
-"""Dead letters, read without moving them: the newest of many places in two pipelines, or one by its name."""
+"""Dead letters, read without moving them: the newest of many places in two pipelines, or one message in one."""
 
 from __future__ import annotations
 
@@ -27,6 +27,10 @@ def newest_dead(client: Any, where: Sequence[tuple[str, str, str]], *, limit: in
     return [(place[2], from_json(text)) for (_, _, place), text in zip(found, texts, strict=True) if text is not None]
 
 
-def one_dead(client: Any, place: tuple[str, str, str], message_id: str) -> Parked | None:
-    text = client.hget(keys.graves(*place), message_id)
-    return None if text is None else from_json(text)
+def dead_called(client: Any, where: Sequence[tuple[str, str, str]], message_id: str) -> list[tuple[str, Parked]]:
+    """(group, letter) of this message, wherever it is dead: each group buries its own copy."""
+    with client.pipeline(transaction=False) as pipe:
+        for place in where:
+            pipe.hget(keys.graves(*place), message_id)
+        texts = pipe.execute()
+    return [(place[2], from_json(text)) for place, text in zip(where, texts, strict=True) if text is not None]

@@ -28,6 +28,9 @@ class Address(NamedTuple):
     def token(self) -> str:
         return json.dumps(list(self))
 
+    def __str__(self) -> str:
+        return visible(f"{self.group}: {self.id} of {self.topic}")
+
     @classmethod
     def parse(cls, token: str) -> Address:
         """
@@ -50,6 +53,10 @@ class DeadLetter:
     @property
     def address(self) -> Address:
         return Address(self.group, self.parked.topic, self.parked.partition, self.parked.id)
+
+    @property
+    def id(self) -> str:
+        return visible(self.parked.id)
 
     @property
     def event(self) -> str:

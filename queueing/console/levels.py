@@ -6,7 +6,7 @@ from typing import Literal
 
 Level = Literal["", "amber", "red", "unknown"]
 
-WORDS: dict[Level, str] = {"": "", "amber": "high", "red": "very high", "unknown": "not known"}
+WORDS: dict[Level, str] = {"": "", "amber": "high", "red": "very high", "unknown": ""}
 
 # Amber from the first, red from the second.
 LIMITS = {

@@ -12,18 +12,15 @@ from queueing.console import words
 from queueing.console.levels import WORDS, Level, level
 from queueing.console.rates import ALL, Rate, totals
 from queueing.console.reading import Reading
-from queueing.console.snapshot import Counts, Group, Outbox
+from queueing.console.snapshot import Counts, Group, Outbox, TopicCounts
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     text: str
     level: Level = ""
+    word: str = ""
     note: str = ""
-
-    @property
-    def word(self) -> str:
-        return WORDS[self.level]
 
 
 class Tile(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,12 +33,23 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """A group, or one topic of a group that reads several."""
 
     name: str
-    of: str  # its topic, or what a topic's row is cut into
     inner: bool
+    of: Cell  # its topic, or what a topic is cut into
     cells: list[Cell]
 
 
-COLUMNS = ["Lag", "Oldest", "In flight", "Delayed", "Dead", "Produced", "Consumed", "Appended", "Acked", "Consumers"]
+COLUMNS = [
+    "Lag",
+    "Oldest",
+    "In flight",
+    "Delayed",
+    "Dead",
+    "Produced",
+    "Consumed",
+    "Appended",
+    "Acked",
+    "Alive, last beat",
+]
 
 
 def tiles(reading: Reading) -> list[Tile]:
@@ -58,9 +66,9 @@ def tiles(reading: Reading) -> list[Tile]:
         _tile("Consumed", "consumed", rate and rate.consumed, words.per_second, over),
         Tile(
             label="Time to drain",
-            cell=Cell(key="drain", text="never", level="red", note=over)
+            cell=Cell(key="drain", text="never", level="red", word="nothing is consumed", note=over)
             if stuck
-            else Cell(key="drain", text=words.span(drain), level=level("drain_s", drain), note=over),
+            else _cell("drain", "drain_s", words.span(drain), drain, note=over),
         ),
         _tile("Dead letters", "dead", total and total.dead, words.count, "waiting for an operator", link="dead"),
         Tile(label="Age of this sample", cell=_age(reading)),
@@ -68,7 +76,13 @@ def tiles(reading: Reading) -> list[Tile]:
 
 
 def _tile(label: str, name: str, value: Any, text: Any, note: str, *, link: str = "") -> Tile:
-    return Tile(label=label, cell=Cell(key=name, text=text(value), level=level(name, value), note=note), link=link)
+    return Tile(label=label, cell=_cell(name, name, text(value), value, note=note), link=link)
+
+
+def _cell(key: str, name: str, text: str, value: float | None, *, note: str = "") -> Cell:
+    """name: whose limits apply."""
+    found = level(name, value)
+    return Cell(key=key, text=text, level=found, word=WORDS[found], note=note)
 
 
 def _age(reading: Reading) -> Cell:
@@ -83,18 +97,19 @@ def rows(reading: Reading) -> list[Row]:
     found = []
     for group in reading.snapshot.groups if reading.snapshot else []:
         alone = len(group.topics) == 1
-        of = _partitions(group.topics[0].topic, group.topics[0].partitions) if alone else f"{len(group.topics)} topics"
-        found.append(
-            Row(name=group.group, of=of, inner=False, cells=[*_cells(group.group, group, reading), _alive(group)])
-        )
+        of = _partitions(group.topics[0], named=True) if alone else f"{len(group.topics)} topics"
+        cells = [*_cells(group.group, group, reading), _alive(group)]
+        found.append(Row(name=group.group, inner=False, of=Cell(key=f"{group.group}.of", text=of), cells=cells))
         for topic in [] if alone else group.topics:
-            cells = list(_cells(f"{group.group}/{topic.topic}", topic, reading))
-            found.append(Row(name=topic.topic, of=_partitions("", topic.partitions), inner=True, cells=cells))
+            name = f"{group.group}/{topic.topic}"
+            of_topic = Cell(key=f"{name}.of", text=_partitions(topic))
+            found.append(Row(name=topic.topic, inner=True, of=of_topic, cells=list(_cells(name, topic, reading))))
     return found
 
 
-def _partitions(topic: str, number: int) -> str:
-    return f"{topic}{', ' if topic else ''}{number} partition{'' if number == 1 else 's'}"
+def _partitions(topic: TopicCounts, *, named: bool = False) -> str:
+    number = f"{topic.partitions} partition{'' if topic.partitions == 1 else 's'}"
+    return f"{topic.topic}, {number}" if named else number
 
 
 def _cells(name: str, counts: Counts, reading: Reading) -> Iterator[Cell]:
@@ -107,7 +122,7 @@ def _cells(name: str, counts: Counts, reading: Reading) -> Iterator[Cell]:
         ("dead", words.count),
     ):
         value = getattr(counts, field)
-        yield Cell(key=f"{name}.{field}", text=text(value), level=level(field, value))
+        yield _cell(f"{name}.{field}", field, text(value), value)
     yield Cell(key=f"{name}.produced", text=words.per_second(rate.produced if rate else None))
     yield Cell(key=f"{name}.consumed", text=words.per_second(rate.consumed if rate else None))
     yield Cell(key=f"{name}.appended", text=words.count(counts.appended))
@@ -118,7 +133,7 @@ def _alive(group: Group) -> Cell:
     if not group.alive:
         return Cell(key=f"{group.group}.alive", text="none", level="red")
     newest = min(consumer.last_beat_ms for consumer in group.consumers)
-    return Cell(key=f"{group.group}.alive", text=f"{group.alive}, beat {words.span_ms(newest)} ago")
+    return Cell(key=f"{group.group}.alive", text=f"{group.alive}, {words.span_ms(newest)} ago")
 
 
 def outbox(reading: Reading) -> list[Tile]:
@@ -159,12 +174,12 @@ def banner(reading: Reading) -> str:
 def live(reading: Reading) -> dict[str, Any]:
     """What the page's script asks for every two seconds."""
     cells = [tile.cell for tile in (*tiles(reading), *outbox(reading))]
-    cells += [cell for row in rows(reading) for cell in row.cells]
+    cells += [cell for row in rows(reading) for cell in (row.of, *row.cells)]
     return {
         "stale": reading.stale,
         "banner": banner(reading),
         "age_s": round(reading.age_s, 2),
-        "cells": {cell.key: {"text": cell.text, "level": cell.level, "note": cell.note} for cell in cells},
+        "cells": {cell.key: cell for cell in cells},
         "consumers": consumers(reading),
         "point": _point(reading),
     }

@@ -127,7 +127,13 @@ def test_the_page_shows_the_numbers_and_the_script_gets_the_same(operator: Clien
     live = operator.get(SAMPLE).json()
 
     assert "1,200" in page
-    assert live["cells"]["orders.lag"] == {"text": "1,200", "level": "amber", "note": ""}
+    assert live["cells"]["orders.lag"] == {
+        "key": "orders.lag",
+        "text": "1,200",
+        "level": "amber",
+        "word": "high",
+        "note": "",
+    }
     assert live["cells"]["orders.acked"]["text"] == "34"
     assert live["cells"]["lag"]["text"] == "2,434", "notifications has done nothing of its 1,234"
     assert live["cells"]["age"]["note"].endswith("UTC, by Redis's clock")

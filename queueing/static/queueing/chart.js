@@ -3,6 +3,7 @@
 // Two plots with one cursor: produced against consumed, and lag. They hold what this page has seen, five minutes of it.
 window.queueChart = (section) => {
   const WINDOW_S = 300;
+  const AT_LEAST_S = 60; // a page just opened is not a spike at the right edge
   const points = []; // {at (s), lines: {group: [lag, produced, consumed]}}
   const select = section.querySelector("[data-group]");
   const summary = section.querySelector("[data-summary]");
@@ -13,7 +14,7 @@ window.queueChart = (section) => {
   const colour = (name) => getComputedStyle(section).getPropertyValue(name).trim();
   const short = (value) =>
     value >= 1e6 ? `${+(value / 1e6).toFixed(1)}M` : value >= 1e3 ? `${+(value / 1e3).toFixed(1)}k` : String(value);
-  const read = (self, value) => (value == null ? "—" : number.format(value));
+  const clock = (at, options) => new Date(at * 1000).toLocaleTimeString([], { hourCycle: "h23", ...options });
 
   function axes() {
     const axis = {
@@ -23,7 +24,13 @@ window.queueChart = (section) => {
       font: "12px Inter, sans-serif",
     };
     return [
-      { ...axis, grid: { show: false }, space: 70 },
+      {
+        ...axis,
+        grid: { show: false },
+        space: 70,
+        size: 28,
+        values: (self, moments) => moments.map((at) => clock(at, { hour: "2-digit", minute: "2-digit", second: "2-digit" })),
+      },
       { ...axis, size: 48, values: (self, values) => values.map(short) },
     ];
   }
@@ -32,12 +39,14 @@ window.queueChart = (section) => {
     return {
       width: node.clientWidth,
       height: 190,
-      series: [{ value: (self, at) => (at == null ? "—" : new Date(at * 1000).toLocaleTimeString()) }, ...series],
+      series: [{}, ...series],
       bands,
+      legend: { show: false }, // the captions above the plots read out what the cursor points at
+      hooks: { setCursor: [(plot) => readOut(plot.cursor.idx)] },
       axes: axes(),
       cursor: { sync: { key: sync.key }, points: { size: 7 } },
       scales: {
-        x: { range: () => [newest() - WINDOW_S, newest()] },
+        x: { range: () => [Math.max(newest() - WINDOW_S, Math.min(oldest(), newest() - AT_LEAST_S)), newest()] },
         y: { range: (self, low, high) => [0, Math.max(4, (high || 0) * 1.1)] },
       },
     };
@@ -46,28 +55,34 @@ window.queueChart = (section) => {
   function draw() {
     plots.forEach((plot) => plot.destroy());
     const [rates, lag] = section.querySelectorAll("[data-plot]");
-    const line = (label, name, more) => ({
-      label,
-      stroke: colour(name),
-      width: 2,
-      points: { show: false },
-      value: read,
-      ...more,
-    });
+    const line = (name, more) => ({ stroke: colour(name), width: 2, points: { show: false }, ...more });
     plots = [
       new uPlot(
         options(
           rates,
-          [line("produced/s", "--produced", { dash: [6, 4] }), line("consumed/s", "--consumed")],
+          [line("--produced", { dash: [6, 4] }), line("--consumed")],
           [{ series: [1, 2], fill: colour("--chart-gap") }],
         ),
         data()[0],
         rates,
       ),
-      new uPlot(options(lag, [line("lag", "--lag", { fill: colour("--lag-fill") })]), data()[1], lag),
+      new uPlot(options(lag, [line("--lag", { fill: colour("--lag-fill") })]), data()[1], lag),
     ];
   }
 
+  // The point under the cursor, or the newest.
+  function readOut(index) {
+    const point = points[index ?? points.length - 1];
+    if (!point) return;
+    section.querySelectorAll("[data-value]").forEach((node) => {
+      const value = point.lines[select.value]?.[Number(node.dataset.value)];
+      const unit = node.dataset.value === "0" ? "" : "/s";
+      node.textContent = value == null ? "—" : number.format(value >= 10 ? Math.round(value) : value) + unit;
+    });
+    section.querySelectorAll("[data-moment]").forEach((node) => (node.textContent = clock(point.at)));
+  }
+
+  const oldest = () => (points.length ? points[0].at : Date.now() / 1000);
   const newest = () => (points.length ? points[points.length - 1].at : Date.now() / 1000);
 
   function data() {
@@ -93,6 +108,7 @@ window.queueChart = (section) => {
 
   function refresh() {
     data().forEach((lines, index) => plots[index].setData(lines));
+    readOut(plots[0].cursor.idx);
     describe();
   }
 

@@ -5,7 +5,6 @@
   const POLL_MS = 2000;
   const GIVE_UP_MS = 8000;
   const STALE_S = 6;
-  const WORDS = { amber: "high", red: "very high", unknown: "not known" };
 
   const root = document.querySelector("[data-source]");
   if (!root) return;
@@ -21,9 +20,9 @@
     if (node && node.textContent !== text) node.textContent = text;
   };
 
-  function renew(cell, { text, level, note }) {
+  function renew(cell, { text, level, word, note }) {
     put(cell.querySelector("[data-text]"), text);
-    put(cell.querySelector("[data-word]"), WORDS[level] || "");
+    put(cell.querySelector("[data-word]"), word);
     put(cell.querySelector("[data-note]"), note);
     cell.dataset.level = level;
   }

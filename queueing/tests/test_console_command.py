@@ -1,0 +1,152 @@
+"""`manage.py queue`: the same numbers on a terminal, and a replay that asks."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+import redis
+from django.contrib.admin.models import LogEntry
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+from queueing.brokers.redis_streams import RedisStreamsBroker
+from queueing.conf import make_broker
+from queueing.console import selectors
+from queueing.console.reading import Reader
+from queueing.tests.console import GROUP, NASTY, TOPICS, bury, person, placed, read
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _always_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selectors, "_reader", Reader(fresh_s=0))
+
+
+@pytest.fixture
+def broker(client: redis.Redis) -> Iterator[RedisStreamsBroker]:
+    broker = make_broker()
+    yield broker
+    broker.redis.close()
+
+
+@pytest.fixture(autouse=True)
+def _operator(django_user_model: type) -> None:
+    person(django_user_model, "operator", is_staff=True)
+
+
+def queue(*words: str) -> str:
+    said = io.StringIO()
+    call_command("queue", *words, stdout=said)
+    return said.getvalue()
+
+
+def test_groups_says_what_the_page_says(broker: RedisStreamsBroker) -> None:
+    broker.produce([placed() for _ in range(1500)])
+    broker.ack(GROUP, "ada", read(broker, 300))
+    broker.beat(GROUP, "ada")
+
+    table = queue("groups")
+    facts = json.loads(queue("groups", "--json"))
+
+    orders = next(line for line in table.splitlines() if line.startswith("orders"))
+    assert orders.split()[:2] == ["orders", "1,200"]
+    assert orders.split()[-3:] == ["1,500", "300", "1"]
+    assert "Outbox: 0 waiting" in table
+    [group] = [group for group in facts["groups"] if group["group"] == GROUP]
+    assert (group["lag"], group["appended"], group["acked"]) == (1200, 1500, 300)
+    assert group["consumers"][0]["name"] == "ada"
+
+
+def test_topics_are_told_one_by_one(broker: RedisStreamsBroker) -> None:
+    broker.produce([placed(str(sale)) for sale in range(3)])
+
+    line = next(line for line in queue("topics").splitlines() if re.match(r"orders +orders\.placed ", line))
+    facts = json.loads(queue("topics", "--json"))
+
+    assert line.split()[2:4] == ["3", "3"]
+    [orders] = [group for group in facts if group["group"] == GROUP]
+    assert {topic["topic"] for topic in orders["topics"]} >= set(TOPICS)
+
+
+def test_dead_letters_cannot_command_the_terminal(broker: RedisStreamsBroker) -> None:
+    bury(broker, [placed()], reason=f"Boom: {NASTY}")
+
+    table = queue("dead")
+    facts = queue("dead", "--json")
+
+    assert "Boom: <script>" in table
+    assert table.replace("\n", "").isprintable()
+    assert facts.isascii()
+    assert json.loads(facts)[0]["reason"] == f"Boom: {NASTY}"
+    assert "No dead letters." in queue("dead", "--group", "payments")
+
+
+def test_replaying_by_id_is_written_down(broker: RedisStreamsBroker) -> None:
+    one, other = bury(broker, [placed(), placed()])
+
+    said = queue("replay", "--user", "operator", "--id", one.message.id, "--yes")
+
+    assert "Replayed 1 of 1 dead letter." in said
+    assert [parked.id for parked in broker.dead_letters(GROUP, TOPICS)] == [other.message.id]
+    assert LogEntry.objects.get().user.username == "operator"
+    with pytest.raises(CommandError, match="not among the dead letters"):
+        queue("replay", "--user", "operator", "--id", one.message.id, "--yes")
+
+
+def test_a_dry_run_and_a_missing_yes_change_nothing(
+    broker: RedisStreamsBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bury(broker, [placed(), placed()])
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+
+    assert queue("replay", "--user", "operator", "--dry-run").count("orders.OrderPlaced") == 2
+    with pytest.raises(CommandError, match="--yes"):
+        queue("replay", "--user", "operator")
+
+    assert len(broker.dead_letters(GROUP, TOPICS)) == 2
+    assert not LogEntry.objects.exists()
+
+
+@pytest.mark.parametrize(("answer", "left"), [("y", 0), ("n", 2), ("", 2)])
+def test_it_asks_whoever_sits_there(
+    broker: RedisStreamsBroker, monkeypatch: pytest.MonkeyPatch, answer: str, left: int
+) -> None:
+    bury(broker, [placed(), placed()])
+    keyboard = io.StringIO(answer)
+    monkeypatch.setattr(keyboard, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stdin", keyboard)
+    monkeypatch.setattr("builtins.input", lambda _: answer)
+
+    if left:
+        with pytest.raises(CommandError, match="nothing was replayed"):
+            queue("replay", "--user", "operator", "--group", GROUP)
+    else:
+        queue("replay", "--user", "operator", "--group", GROUP)
+
+    assert len(broker.dead_letters(GROUP, TOPICS)) == left
+
+
+def test_only_who_may_operate_replays(broker: RedisStreamsBroker, django_user_model: type) -> None:
+    bury(broker, [placed()])
+    person(django_user_model, "reader", is_staff=True)
+    person(django_user_model, "shopper")
+
+    for name in ("reader", "shopper", "nobody"):
+        with pytest.raises(CommandError, match=r"queueing\.operate"):
+            queue("replay", "--user", name, "--yes")
+
+    assert len(broker.dead_letters(GROUP, TOPICS)) == 1
+
+
+def test_mistakes_are_named(broker: RedisStreamsBroker, settings: object) -> None:
+    with pytest.raises(CommandError, match=r"no group is called 'order'; there are: .*orders"):
+        queue("dead", "--group", "order")
+    settings.QUEUEING = {**settings.QUEUEING, "OPTIONS": {"url": "redis://127.0.0.1:1/0"}}
+    for words in (["groups"], ["topics"], ["dead"], ["replay", "--user", "operator", "--yes"]):
+        with pytest.raises(CommandError, match="Redis does not answer"):
+            queue(*words)

@@ -1,0 +1,162 @@
+"""The operator's page in Debian's Chromium: numbers that move by themselves, and text that stays text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright  # noqa: F401  (fixtures below need them)
+
+from queueing.brokers.redis_streams import RedisStreamsBroker
+from queueing.conf import make_broker
+from queueing.console import selectors
+from queueing.console.reading import Reader
+from queueing.health import relay_beat
+from queueing.tests.console import GROUP, NASTY, bury, placed, read
+from tests.test_browser_shop import DESK, MUCH_LATER_MS, PHONE, chromium, empty_redis, fits, keep, open_page  # noqa: F401
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+QUEUE = "/admin/queueing/queue/"
+DEAD = f"{QUEUE}dead/"
+
+
+@pytest.fixture
+def broker(empty_redis: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisStreamsBroker]:  # noqa: F811
+    monkeypatch.setattr(selectors, "_reader", Reader())
+    broker = make_broker()
+    yield broker
+    broker.redis.close()
+
+
+@pytest.fixture
+def operator(open_page: Callable[..., Page], admin_user: object) -> Callable[..., Page]:  # noqa: F811
+    """Open a page of an operator who has logged in at the admin's door."""
+
+    def open_it(**options: object) -> Page:
+        page = open_page(**options)
+        page.goto(QUEUE)
+        page.get_by_label("Username").fill("admin")
+        page.get_by_label("Password").fill("password")
+        page.get_by_role("button", name="Log in").click()
+        page.wait_for_url(f"**{QUEUE}")
+        return page
+
+    return open_it
+
+
+def tile(page: Page, key: str) -> object:
+    return page.locator(f'[data-tile="{key}"] [data-text]')
+
+
+def busy(broker: RedisStreamsBroker) -> None:
+    """A queue in the middle of its work: some done, some in hand, some dead, somebody at it."""
+    bury(broker, [placed("7", body=json.dumps({"note": NASTY}).encode()) for _ in range(3)], reason=f"Boom: {NASTY}")
+    broker.produce([placed(str(number % 3)) for number in range(1500)])
+    for group in ("orders", "notifications"):
+        broker.beat(group, f"{group}-shop-1-412-a1b2c3")
+    broker.ack(GROUP, "ada", read(broker, 200)[:150])
+    relay_beat(broker)
+
+
+def test_the_numbers_move_by_themselves(operator: Callable[..., Page], broker: RedisStreamsBroker) -> None:
+    page = operator()
+    expect(tile(page, "orders.lag")).to_have_text("0")
+
+    broker.produce([placed() for _ in range(1500)])
+
+    expect(tile(page, "orders.lag")).to_have_text("1,500", timeout=MUCH_LATER_MS)
+    expect(page.locator('[data-tile="orders.lag"] [data-word]')).to_have_text("high")
+    expect(page.locator('[data-tile="produced"] [data-note]')).to_contain_text("over the last")
+    broker.ack(GROUP, "ada", read(broker, 1500))
+    expect(tile(page, "orders.lag")).to_have_text("0", timeout=MUCH_LATER_MS)
+    expect(page.locator("[data-summary]")).to_contain_text("lag of all groups", timeout=MUCH_LATER_MS)
+    assert page.locator("[data-plot] canvas").count() == 2
+
+
+def test_pausing_stops_the_numbers_and_going_on_catches_up(
+    operator: Callable[..., Page], broker: RedisStreamsBroker
+) -> None:
+    page = operator()
+    pause = page.get_by_role("button", name="Pause")
+    pause.focus()
+    page.keyboard.press("Enter")
+    go_on = page.get_by_role("button", name="Go on")
+    expect(go_on).to_have_attribute("aria-pressed", "true")
+
+    broker.produce([placed()])
+    # Its samples stop, so the age passes the limit and the numbers turn grey: nothing pretends to be of now.
+    expect(page.locator(".console[data-stale]")).to_be_visible(timeout=MUCH_LATER_MS)
+    expect(tile(page, "orders.lag")).to_have_text("0")
+
+    go_on.click()
+    expect(tile(page, "orders.lag")).to_have_text("1", timeout=MUCH_LATER_MS)
+    expect(page.locator(".console:not([data-stale])")).to_be_visible()
+
+
+def test_a_session_that_ended_is_told(operator: Callable[..., Page], broker: RedisStreamsBroker) -> None:
+    page = operator()
+    page.context.clear_cookies()
+
+    expect(page.get_by_role("status")).to_contain_text("not logged in any more", timeout=MUCH_LATER_MS)
+
+
+def test_what_a_message_says_never_runs(operator: Callable[..., Page], broker: RedisStreamsBroker) -> None:
+    busy(broker)
+    page = operator()
+    page.goto(DEAD)
+    page.get_by_role("link", name="orders.OrderPlaced").first.click()
+
+    expect(page.locator("pre").first).to_contain_text("<script>window.hacked=1</script>")
+    keep(page, "console-letter")
+    page.get_by_role("button", name="Replay this one").click()
+    expect(page.get_by_role("heading", name="Replay 1 dead letter?")).to_be_visible()
+    assert page.evaluate("window.hacked") is None
+
+
+def test_replaying_the_selected_ones(operator: Callable[..., Page], broker: RedisStreamsBroker) -> None:
+    bury(broker, [placed() for _ in range(3)])
+    page = operator()
+    page.goto(DEAD)
+    page.get_by_label("Select all on this page").check()
+    page.get_by_label("Select orders.OrderPlaced").first.uncheck()
+    page.get_by_role("button", name="Replay selected").click()
+    keep(page, "console-confirm")
+    page.get_by_role("button", name="Replay 2").click()
+
+    expect(page.get_by_text("Replayed 2 of 2 dead letters.")).to_be_visible()
+    expect(page.locator('input[name="letter"]')).to_have_count(1)
+
+
+def test_without_javascript_it_is_a_snapshot(operator: Callable[..., Page], broker: RedisStreamsBroker) -> None:
+    busy(broker)
+    page = operator(scripts=False)
+
+    expect(tile(page, "orders.lag")).to_have_text("1,350")
+    expect(page.locator("noscript")).to_be_visible()
+    expect(page.get_by_role("button", name="Pause")).to_be_hidden()
+    keep(page, "console-without-javascript")
+
+
+def test_it_fits_and_can_be_read_on_a_desk_and_on_a_phone_by_day_and_by_night(
+    operator: Callable[..., Page], broker: RedisStreamsBroker
+) -> None:
+    page = operator()
+    busy(broker)
+    expect(tile(page, "orders.lag")).to_have_text("1,350", timeout=MUCH_LATER_MS)
+    for step in range(3):  # something to draw
+        broker.produce([placed(str(number % 3)) for number in range(300 * step)])
+        broker.ack(GROUP, "ada", read(broker, 500))
+        with page.expect_response("**/sample/"):
+            pass
+    for path, name in ((QUEUE, "console"), (DEAD, "console-dead")):
+        if path != QUEUE:
+            page.goto(path)
+        for device, viewport in (("desk", DESK), ("phone", PHONE)):
+            for scheme in ("light", "dark"):
+                page.set_viewport_size(viewport)
+                page.evaluate("theme => Alpine.$data(document.documentElement).switchTheme(theme)", scheme)
+                expect(page.locator("html.dark")).to_have_count(int(scheme == "dark"))
+                keep(page, f"{name}-{device}-{scheme}")
+                assert fits(page), (name, device)
