@@ -89,6 +89,7 @@ def test_pausing_stops_the_numbers_and_going_on_catches_up(
     # Its samples stop, so the age passes the limit and the numbers turn grey: nothing pretends to be of now.
     expect(page.locator(".console[data-stale]")).to_be_visible(timeout=MUCH_LATER_MS)
     expect(tile(page, "orders.lag")).to_have_text("0")
+    keep(page, "console-stale")
 
     go_on.click()
     expect(tile(page, "orders.lag")).to_have_text("1", timeout=MUCH_LATER_MS)

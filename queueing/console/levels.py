@@ -1,27 +1,34 @@
-"""When a number turns amber or red. Said in words too: not everybody sees colours."""
+"""When a number turns amber or red, and the word that says so: not everybody sees colours."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Level = Literal["", "amber", "red", "unknown"]
 
-WORDS: dict[Level, str] = {"": "", "amber": "high", "red": "very high", "unknown": ""}
 
-# Amber from the first, red from the second.
+class Limit(NamedTuple):
+    amber: float  # from here on
+    amber_word: str
+    red: float
+    red_word: str
+
+
 LIMITS = {
-    "lag": (1_000, 10_000),  # where consumers are taken away, and where they are added
-    "oldest_age_ms": (10_000, 60_000),
-    "dead": (1, 100),
-    "drain_s": (30, 120),
-    "outbox": (1_000, 10_000),
-    "beat_ms": (5_000, 15_000),
+    "lag": Limit(1_000, "high", 10_000, "very high"),  # where consumers are taken away, and where they are added
+    "oldest_age_ms": Limit(10_000, "late", 60_000, "very late"),
+    "dead": Limit(1, "to look at", 100, "many"),
+    "drain_s": Limit(30, "slow", 120, "very slow"),
+    "outbox": Limit(1_000, "high", 10_000, "very high"),
+    "beat_ms": Limit(5_000, "late", 15_000, "silent"),
 }
 
 
-def level(name: str, value: float | None) -> Level:
-    """A name without limits is never high."""
+def level(name: str, value: float | None) -> tuple[Level, str]:
+    """The level and its word. A name without limits is never high."""
     if value is None:
-        return "unknown"
-    amber, red = LIMITS.get(name, (float("inf"), float("inf")))
-    return "red" if value >= red else "amber" if value >= amber else ""
+        return "unknown", ""
+    limit = LIMITS.get(name)
+    if limit is None or value < limit.amber:
+        return "", ""
+    return ("red", limit.red_word) if value >= limit.red else ("amber", limit.amber_word)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from queueing.console import words
-from queueing.console.levels import WORDS, Level, level
+from queueing.console.levels import Level, level
 from queueing.console.rates import ALL, Rate, totals
 from queueing.console.reading import Reading
 from queueing.console.snapshot import Counts, Group, Outbox, TopicCounts
@@ -81,8 +81,8 @@ def _tile(label: str, name: str, value: Any, text: Any, note: str, *, link: str 
 
 def _cell(key: str, name: str, text: str, value: float | None, *, note: str = "") -> Cell:
     """name: whose limits apply."""
-    found = level(name, value)
-    return Cell(key=key, text=text, level=found, word=WORDS[found], note=note)
+    colour, word = level(name, value)
+    return Cell(key=key, text=text, level=colour, word=word, note=note)
 
 
 def _age(reading: Reading) -> Cell:

@@ -14,6 +14,8 @@ from queueing import health
 from queueing.broker import Failure
 from queueing.brokers.redis_streams import RedisStreamsBroker
 from queueing.conf import make_broker
+from queueing.console import words
+from queueing.console.levels import level
 from queueing.console.rates import ALL, rates
 from queueing.console.reading import Reader
 from queueing.console.sampling import take_sample
@@ -227,3 +229,39 @@ def test_a_page_does_not_wait_for_another_pages_sample() -> None:
     answer.set()
     first.join(10)
     assert reader.read().snapshot == at(200_000)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("lag", 999, ("", "")),
+        ("lag", 1_000, ("amber", "high")),
+        ("lag", 10_000, ("red", "very high")),
+        ("dead", 0, ("", "")),
+        ("dead", 1, ("amber", "to look at")),
+        ("beat_ms", 15_000, ("red", "silent")),
+        ("in_flight", 1_000_000, ("", "")),
+        ("drain_s", None, ("unknown", "")),
+    ],
+)
+def test_a_level_is_told_in_a_word_too(name: str, value: float | None, said: tuple[str, str]) -> None:
+    assert level(name, value) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (0.42, "0.4 s"), (9.96, "10 s"), (59.6, "1 min 0 s"), (75, "1 min 15 s"), (7300, "2 h 1 min"),
+     (200_000, "2 d 7 h"), (None, "—")],
+)  # fmt: skip
+def test_spans_are_written_as_people_read_them(seconds: float | None, text: str) -> None:
+    assert words.span(seconds) == text
+
+
+def test_rates_below_ten_keep_a_digit() -> None:
+    assert [words.per_second(rate) for rate in (0, 0.5, 9.96, 12.4, 12_345.6)] == [
+        "0/s",
+        "0.5/s",
+        "10.0/s",
+        "12/s",
+        "12,346/s",
+    ]
