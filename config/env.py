@@ -40,6 +40,13 @@ class Env(BaseSettings):
     )
     carrier_step_s: float = Field(default=20.0, ge=0, description="seconds between two steps of the demo carrier")
     behind_https: bool = Field(default=False, description="cookies only over TLS, HSTS on")
+    metrics_token: str = Field(
+        default="", description="a bearer token that may read /metrics from anywhere; empty: none"
+    )
+    metrics_allow: str = Field(
+        default="127.0.0.0/8,::1",
+        description="comma-separated networks that may read /metrics without it, never via a proxy",
+    )
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -215,6 +216,9 @@ UNFOLD: dict[str, Any] = {
     },
     "SIDEBAR": {"show_search": False, "navigation": "config.sidebar.navigation"},
 }
+
+METRICS_TOKEN = env.metrics_token
+METRICS_ALLOW = [ip_network(network.strip()) for network in env.metrics_allow.split(",") if network.strip()]
 
 LOG_LEVEL = env.log_level
 LOGGING = {

@@ -3,9 +3,11 @@ from django.urls import include, path
 
 from config.api import api
 from config.health import healthz
+from config.metrics import metrics
 
 urlpatterns = [
     path("healthz", healthz),
+    path("metrics", metrics),
     path("api/", api.urls),
     path("", include("shop.urls")),
     path("", include("inventory.urls")),

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import re
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from django.conf import settings as django_settings
+from django.test import Client
+
+from queueing import keys
+from queueing.conf import make_broker
+from queueing.console import selectors
+from queueing.console.reading import Reader
+from queueing.message import Message
+from shop.events import StockAdded
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
+
+
+@pytest.fixture(autouse=True)
+def nothing_known_yet(monkeypatch: pytest.MonkeyPatch, db: None) -> Any:
+    monkeypatch.setattr(selectors, "_reader", Reader())
+    with redis.Redis.from_url(django_settings.REDIS_URL) as client:
+        client.flushdb()
+        yield client
+        client.flushdb()
+
+
+def told(text: str) -> dict[str, float]:
+    lines = [line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, value in lines}
+
+
+def test_the_numbers_are_those_of_the_queue(client: Client) -> None:
+    broker = make_broker()
+    broker.produce([Message.of(StockAdded(sale_id=1, addition_id=str(n), quantity=1)) for n in range(5)])
+    batch = broker.read("inventory", "ada", ["sales.events"], 10, 0)
+    broker.ack("inventory", "ada", batch[:2])
+    broker.beat("inventory", "ada")
+
+    numbers = told(client.get("/metrics").content.decode())
+
+    of = '{group="inventory",topic="sales.events"}'
+    assert numbers[f"sluice_queue_appended_total{of}"] == 5
+    assert numbers[f"sluice_queue_acked_total{of}"] == 2
+    assert numbers[f"sluice_queue_lag_messages{of}"] == 3
+    assert numbers[f"sluice_queue_in_flight_messages{of}"] == 3
+    assert numbers['sluice_queue_consumers{group="inventory"}'] == 1
+    assert numbers["sluice_queue_known"] == 1
+    assert numbers["sluice_outbox_rows"] == 0
+
+
+def test_every_name_is_documented_and_every_documented_name_is_told(client: Client) -> None:
+    names = {re.split(r"[{ ]", name)[0] for name in told(client.get("/metrics").content.decode())}
+
+    assert names == set(re.findall(r"^\| `(\w+)`", DOCUMENT.read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    ("address", "headers", "status"),
+    [
+        ("127.0.0.1", {}, 200),
+        ("::1", {}, 200),
+        ("203.0.113.9", {}, 404),
+        ("127.0.0.1", {"X-Forwarded-For": "127.0.0.1"}, 404),
+        ("127.0.0.1", {"Forwarded": "for=127.0.0.1"}, 404),
+        ("203.0.113.9", {"Authorization": "Bearer let-me-in"}, 200),
+        ("203.0.113.9", {"Authorization": "Bearer let-me-in", "X-Forwarded-For": "203.0.113.7"}, 200),
+        ("203.0.113.9", {"Authorization": "Bearer let-me-inn"}, 404),
+        ("203.0.113.9", {"Authorization": "Bearer "}, 404),
+        ("203.0.113.9", {"Authorization": "Bearer \u00e9"}, 404),
+        ("", {}, 404),
+    ],
+)
+def test_who_may_read(client: Client, settings: Any, address: str, headers: dict[str, str], status: int) -> None:
+    settings.METRICS_TOKEN = "let-me-in"
+
+    assert client.get("/metrics", headers=headers, REMOTE_ADDR=address).status_code == status
+
+
+def test_without_a_token_an_empty_one_opens_nothing(client: Client, settings: Any) -> None:
+    settings.METRICS_TOKEN = ""
+    settings.METRICS_ALLOW = [ip_network("10.0.0.0/8")]
+
+    assert client.get("/metrics", headers={"Authorization": "Bearer "}).status_code == 404
+    assert client.get("/metrics", REMOTE_ADDR="10.1.2.3").status_code == 200
+
+
+def test_a_log_of_no_declared_topic_is_nobodys_number(client: Client, nothing_known_yet: redis.Redis) -> None:
+    nothing_known_yet.sadd(keys.partitions("sales.events"), 'x"} 1\nfake 1')
+
+    assert "fake" not in told(client.get("/metrics").content.decode())
