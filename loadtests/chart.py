@@ -1,0 +1,77 @@
+"""Two kinds of picture as inline SVG, each with its axes and what they are in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 900, 260, 60, 40, 24
+COLOURS = ("#2e7d32", "#8e8e93", "#c62828")
+Points = Sequence[dict[str, float]]
+
+
+def bars(points: Points, names: Sequence[str], unit: str) -> str:
+    """Stacked bars, one per point."""
+    if not points:
+        return "<p>There is nothing to draw.</p>"
+    most = max(sum(point[name] for name in names) for point in points) or 1
+    step = (WIDTH - LEFT) / len(points)
+    drawn = []
+    for number, point in enumerate(points):
+        base = 0.0
+        for name, colour in zip(names, COLOURS, strict=False):
+            if point[name]:
+                y, height = _y(base + point[name], most), _y(base, most) - _y(base + point[name], most)
+                drawn.append(
+                    f'<rect x="{LEFT + number * step:.1f}" y="{y:.1f}" width="{max(1, step - 1):.1f}" '
+                    f'height="{height:.1f}" fill="{colour}"><title>{point["s"]:.2f} s: {point[name]:.0f} {name}</title>'
+                    "</rect>"
+                )
+            base += point[name]
+    return _frame("".join(drawn), points, names, most, unit)
+
+
+def curves(points: Points, names: Sequence[str], unit: str) -> str:
+    """One line per name; a point where nothing happened interrupts it."""
+    if not points:
+        return "<p>There is nothing to draw.</p>"
+    most = max(max(point[name] for name in names) for point in points) or 1
+    step = (WIDTH - LEFT) / len(points)
+    drawn = []
+    for name, colour in zip(names, COLOURS, strict=False):
+        for number, point in enumerate(points):
+            if not point[name]:
+                continue
+            x, y = LEFT + (number + 0.5) * step, _y(point[name], most)
+            drawn.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>')
+            following = points[number + 1][name] if number + 1 < len(points) else 0
+            if following:
+                drawn.append(
+                    f'<line x1="{x:.1f}" y1="{y:.1f}" x2="{x + step:.1f}" y2="{_y(following, most):.1f}" '
+                    f'stroke="{colour}" stroke-width="2"/>'
+                )
+    return _frame("".join(drawn), points, names, most, unit)
+
+
+def _y(value: float, most: float) -> float:
+    return HEIGHT - BOTTOM - value / most * (HEIGHT - BOTTOM - TOP)
+
+
+def _frame(drawn: str, points: Points, names: Sequence[str], most: float, unit: str) -> str:
+    floor = HEIGHT - BOTTOM
+    ends = (points[-1]["s"]) if points else 0
+    legend = "".join(
+        f'<rect x="{LEFT + 10 + number * 110}" y="2" width="12" height="12" fill="{colour}"/>'
+        f'<text x="{LEFT + 26 + number * 110}" y="13" class="t">{escape(name.replace("_", " "))}</text>'
+        for number, (name, colour) in enumerate(zip(names, COLOURS, strict=False))
+    )
+    axes = (
+        f'<path d="M{LEFT} {TOP}V{floor}H{WIDTH}" fill="none" stroke="currentColor" opacity=".4"/>'
+        f'<text x="{LEFT - 6}" y="{TOP + 10}" text-anchor="end">{most:,.0f}</text>'
+        f'<text x="{LEFT - 6}" y="{floor}" text-anchor="end">0</text>'
+        f'<text x="{LEFT}" y="{HEIGHT - 8}">0 s after the first wish</text>'
+        f'<text x="{WIDTH}" y="{HEIGHT - 8}" text-anchor="end">{ends:.2f} s</text>'
+        f'<text x="{(LEFT + WIDTH) / 2}" y="{HEIGHT - 8}" text-anchor="middle">{escape(unit)}</text>'
+    )
+    style = "font:12px system-ui,sans-serif;fill:currentColor"
+    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" style="{style}">{legend}{axes}{drawn}</svg>'
