@@ -1,44 +1,69 @@
-"""Run every benchmark on a Valkey of its own (AOF, every write on disk before its reply); write reports/bench.json."""
+"""`make bench`: every benchmark on a Valkey and a PostgreSQL of its own, each write on disk before its reply."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import queue
+from benchmarks import machine
 from benchmarks.row import Row
-from config.stack.servers import Valkey
+from benchmarks.table import HEAD, line
+from config.stack.servers import Postgres, Valkey
+
+REPORT = Path("reports/bench.json")
 
 
 def main() -> int:
+    started = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="sluice-bench-"))
-    valkey = Valkey(folder / "valkey")
-    valkey.start()
+    print(machine.describe(folder), f"\n\n{HEAD}", sep="", flush=True)
+    valkey, postgres = Valkey(folder / "valkey"), Postgres(folder / "postgres")
+    rows = []
     try:
-        rows = []
-        for row in queue.rows(valkey.url):
-            _print(row)
+        valkey.start()
+        postgres.start()
+        _set_up_django(postgres.url, valkey.url)
+        for row in _all(valkey.url):
+            print(line(row), flush=True)
             rows.append(row)
     finally:
+        postgres.stop()
         valkey.stop()
         shutil.rmtree(folder, ignore_errors=True)
-    report = Path("reports/bench.json")
-    report.parent.mkdir(exist_ok=True)
-    report.write_text(json.dumps([row.as_json() for row in rows], indent=2) + "\n")
-    print(f"\nwritten to {report}")
+    REPORT.parent.mkdir(exist_ok=True)
+    REPORT.write_text(json.dumps([row.as_json() for row in rows], indent=2) + "\n")
+    missed = sum(not row.reached for row in rows)
+    print(f"\n{missed or 'no'} target(s) missed; {time.monotonic() - started:.0f} s; written to {REPORT}")
     return 0
 
 
-def _print(row: Row) -> None:
-    verdict = "reached" if row.reached else "NOT REACHED"
-    print(
-        f"{row.name:<38} {row.ours:>10,.0f} {row.unit:<11} against {row.theirs:>10,.0f}  {row.against:<40}"
-        f" ratio {row.ratio:5.2f}  target {row.target:.2f}  {verdict}",
-        flush=True,
-    )
+def _set_up_django(database_url: str, redis_url: str) -> None:
+    os.environ |= {
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "SECRET_KEY": "only-for-benchmarks",
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+    }
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("migrate", "queueing", verbosity=0)
+
+
+def _all(redis_url: str) -> Iterator[Row]:
+    from benchmarks import memory, outbox, per_message, queue  # models: not before Django is set up
+
+    yield from queue.rows(redis_url)
+    yield from per_message.rows(redis_url)
+    yield from outbox.rows(redis_url)
+    yield from memory.rows(redis_url)
 
 
 if __name__ == "__main__":

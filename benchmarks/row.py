@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-PAIRS = 5
+PAIRS = 7
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`ours` and `theirs` are in `unit`; `ratio` is ours / theirs; `target` the least ratio that counts as reached."""
+    """`ours` and `theirs` are in `unit`; `ratio` is ours / theirs.
+
+    target: the least ratio that counts as reached, or, with `at_most`, the greatest. None: only reported.
+    """
 
     name: str
     unit: str
     ours: float
     against: str
     theirs: float
-    target: float
+    target: float | None
+    at_most: bool = False
 
     @property
     def ratio(self) -> float:
@@ -26,16 +30,27 @@ class Row:
 
     @property
     def reached(self) -> bool:
-        return self.ratio >= self.target
+        if self.target is None:
+            return True
+        return self.ratio <= self.target if self.at_most else self.ratio >= self.target
 
     def as_json(self) -> dict[str, object]:
-        return {**asdict(self), "ratio": round(self.ratio, 3), "reached": self.reached}
+        return {
+            "name": self.name,
+            "unit": self.unit,
+            "ours": round(self.ours, 1),
+            "against": self.against,
+            "theirs": round(self.theirs, 1),
+            "ratio": round(self.ratio, 3),
+            "target": self.target,
+            "reached": self.reached,
+        }
 
 
-def rates(ours: Callable[[], float], theirs: Callable[[], float]) -> tuple[float, float]:
-    """The median of PAIRS alternating runs each: what the machine does meanwhile hits both sides alike.
+def rates(ours: Callable[[], float], theirs: Callable[[], float], *, pairs: int = PAIRS) -> tuple[float, float]:
+    """The medians of alternating runs: what else the machine does meanwhile hits both sides alike.
 
     Each callable does its work once and returns operations per second.
     """
-    pairs = [(ours(), theirs()) for _ in range(PAIRS)]
-    return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)
+    measured = [(ours(), theirs()) for _ in range(pairs)]
+    return statistics.median(a for a, _ in measured), statistics.median(b for _, b in measured)
