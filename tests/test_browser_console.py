@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright  # noqa: F401  (fixtures below need them)
+from playwright.sync_api import Page, expect
 
 from queueing.brokers.redis_streams import RedisStreamsBroker
 from queueing.conf import make_broker
@@ -14,7 +14,7 @@ from queueing.console import selectors
 from queueing.console.reading import Reader
 from queueing.health import relay_beat
 from queueing.tests.console import GROUP, NASTY, bury, placed, read
-from tests.test_browser_shop import DESK, MUCH_LATER_MS, PHONE, chromium, empty_redis, fits, keep, open_page  # noqa: F401
+from tests.conftest import DESK, MUCH_LATER_MS, PHONE, fits, keep
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -23,7 +23,7 @@ DEAD = f"{QUEUE}dead/"
 
 
 @pytest.fixture
-def broker(empty_redis: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisStreamsBroker]:  # noqa: F811
+def broker(empty_redis: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisStreamsBroker]:
     monkeypatch.setattr(selectors, "_reader", Reader())
     broker = make_broker()
     yield broker
@@ -31,7 +31,7 @@ def broker(empty_redis: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Redis
 
 
 @pytest.fixture
-def operator(open_page: Callable[..., Page], admin_user: object) -> Callable[..., Page]:  # noqa: F811
+def operator(open_page: Callable[..., Page], admin_user: object) -> Callable[..., Page]:
     """Open a page of an operator who has logged in at the admin's door."""
 
     def open_it(**options: object) -> Page:

@@ -1,82 +1,21 @@
-"""The shop in Debian's Chromium: what only a browser with JavaScript can show. Pictures go to reports/screenshots/."""
+"""The shop in Debian's Chromium: what only a browser with JavaScript can show."""
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import redis
 from django.conf import settings
 from django.utils import timezone
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from queueing.testing import drain
 from shop import demo, services
 from shop.models import Sale
+from tests.conftest import DESK, PHONE, fits, keep
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-PICTURES = Path(__file__).parent.parent / "reports" / "screenshots"
-QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
-PHONE = {"width": 390, "height": 844}
-DESK = {"width": 1280, "height": 900}
-MUCH_LATER_MS = 25_000  # this machine may be busy; a browser that waits on a condition loses nothing
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    program = shutil.which("chromium")
-    if program is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("Chromium is missing: make deps")
-        pytest.skip("Chromium is not installed: make deps")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu", *QUIET])
-        expect.set_options(timeout=MUCH_LATER_MS)
-        # Playwright's event loop runs in this thread, which makes Django refuse every query as unsafe.
-        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-        yield browser
-        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
-        browser.close()
-
-
-@pytest.fixture
-def empty_redis() -> Iterator[None]:
-    with redis.Redis.from_url(settings.REDIS_URL) as client:
-        client.flushdb()
-        yield
-        client.flushdb()
-
-
-@pytest.fixture
-def open_page(chromium: Browser, live_server, empty_redis: None) -> Iterator[Callable[..., Page]]:
-    """A fresh browser profile on the shop. A script error or a broken security policy fails the test."""
-    contexts, complaints = [], []
-
-    def complain(about: str) -> None:
-        if not about.startswith("Failed to load resource"):  # a page that is 404 or 409 on purpose
-            complaints.append(about)
-
-    def open_it(*, viewport: dict[str, int] = DESK, scripts: bool = True, **options: object) -> Page:
-        context = chromium.new_context(
-            base_url=live_server.url, viewport=viewport, java_script_enabled=scripts, **options
-        )
-        context.set_default_timeout(MUCH_LATER_MS)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: complain(said.text) if said.type == "error" else None)
-        page.on("response", lambda got: complain(got.url) if "/static/" in got.url and got.status >= 400 else None)
-        return page
-
-    yield open_it
-    for context in contexts:
-        context.close()
-    assert complaints == []
 
 
 @pytest.fixture
@@ -94,16 +33,6 @@ def log_in(page: Page, name: str = "ada") -> None:
     page.get_by_label("Password").fill(demo.SHOPPERS_PASSWORD)
     page.get_by_role("button", name="Log in").click()
     page.get_by_role("button", name="Log out").wait_for()
-
-
-def keep(page: Page, name: str) -> None:
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
-
-
-def fits(page: Page) -> bool:
-    """Nothing sticks out to the right: there is no sideways scrolling."""
-    return bool(page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
 
 
 def test_home_shows_what_runs_with_its_stock(open_page, shop):
