@@ -12,6 +12,9 @@ or is declared dead and another takes it over. Settling what is no longer yours 
 **Per group.** A retried or buried message belongs to one group. It leaves the topic's log for that group in the step
 that puts it into the group's retry set or dead letters; it is never appended to the topic again.
 
+**Delayed messages.** A message with `deliver_at_ms` waits in its partition, survives whatever the log survives, and is
+appended to the log once it is due, in due order, by whoever calls `promote` next. Until then it is no lag.
+
 Not promised: order between messages (even of one key, once one of them is retried), and that an entry is delivered
 only once. The inbox makes effects happen once.
 
@@ -53,6 +56,7 @@ class GroupStats:
     delayed: int
     dead: int
     oldest_age_ms: int  # age of the oldest entry nobody acknowledged; 0 when there is none
+    later: int = 0  # of the partition, the same for every group: messages that are not due yet
 
     @property
     def lag(self) -> int:
@@ -65,10 +69,18 @@ class Broker(Protocol):
     def produce(self, messages: Sequence[Message]) -> None:
         """Append each message to the partition of its key, durably. Messages of one key keep their order.
 
+        One with `deliver_at_ms` is stored beside the log until then. That is not refused by a full topic.
+
         Raises:
             TopicFull: a partition's gate group is too far behind. Nothing of that partition was appended.
             UnknownTopic: the topic is not declared.
         """
+
+    def promote(self, topics: Sequence[str]) -> float | None:
+        """Append the delayed messages that are due. Returns the seconds until the next one is; None: there is none."""
+
+    def cancel(self, message_id: str) -> bool:
+        """Forget a delayed message. False: it is in the log already, or was never delayed."""
 
     def ensure_partition(self, topic: str, partition: str) -> None:
         """Make a partition known, so that consumers read it within a second. Doing it again changes nothing."""

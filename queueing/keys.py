@@ -5,8 +5,10 @@
     q:beats:<group>                   hash    consumer → beat counter (liveness; only its *change* means anything)
     q:seen:<group>                    hash    consumer → Redis's clock at its last beat, ms (for display)
     q:rate:<group>                    hash    tokens (may be negative: a debt), at (Redis's clock, ms, fractional)
-    q:{<topic>:<p>}:log               stream  entries: id, n(ame), v(ersion), k(ey), at (ms), b(ody), h(eaders)
-    q:{<topic>:<p>}:meta              hash    appended
+    q:{<topic>:<p>}:log               stream  entries: id, n(ame), v(ersion), k(ey), at (ms), b(ody), h(eaders), d(ue)
+    q:{<topic>:<p>}:meta              hash    appended; scheduled, promoted, cancelled (of delayed messages)
+    q:{<topic>:<p>}:later             zset    message id → due, ms (Redis's clock): delayed, not in the log yet
+    q:{<topic>:<p>}:drafts            hash    message id → envelope (JSON) and "<message id>:b" → body, of all in later
     q:{<topic>:<p>}:<group>           hash    skipped, acked, done
     q:{<topic>:<p>}:<group>:retry     zset    message id → due, ms (Redis's clock)
     q:{<topic>:<p>}:<group>:holders   hash    message id → consumer that works on this retried message now
@@ -16,7 +18,8 @@
     q:{<topic>:<p>}:<group>:graves    hash    message id → envelope, reason and history (JSON)
 
 Always, per partition and group: appended = skipped + acked + pending + undelivered, and
-acked = done + |retry| + |holders| + |dead|. `manage.py audit` counts both sides.
+acked = done + |retry| + |holders| + |dead|; per partition: scheduled = promoted + cancelled + |later|.
+`manage.py audit` counts both sides.
 """
 
 from __future__ import annotations
@@ -51,6 +54,14 @@ def log(topic: str, partition: str) -> str:
 
 def meta(topic: str, partition: str) -> str:
     return f"q:{tag(topic, partition)}:meta"
+
+
+def later(topic: str, partition: str) -> str:
+    return f"q:{tag(topic, partition)}:later"
+
+
+def drafts(topic: str, partition: str) -> str:
+    return f"q:{tag(topic, partition)}:drafts"
 
 
 def counters(topic: str, partition: str, group: str) -> str:

@@ -28,9 +28,10 @@ class Message(msgspec.Struct, frozen=True):
     body: bytes  # JSON
     produced_at_ms: int
     headers: dict[str, str] = {}
+    deliver_at_ms: int = 0  # not before this moment, in milliseconds since 1970; 0 is at once
 
     @classmethod
-    def of(cls, event: Event, *, headers: Mapping[str, str] | None = None) -> Message:
+    def of(cls, event: Event, *, headers: Mapping[str, str] | None = None, deliver_at_ms: int = 0) -> Message:
         return cls(
             id=new_id(),
             topic=event.topic,
@@ -40,6 +41,7 @@ class Message(msgspec.Struct, frozen=True):
             body=event.encode(),
             produced_at_ms=time.time_ns() // 1_000_000,
             headers=dict(headers or {}),
+            deliver_at_ms=deliver_at_ms,
         )
 
     def event(self) -> Event:

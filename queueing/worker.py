@@ -32,6 +32,7 @@ logger = logging.getLogger("queueing.worker")
 READ_WAIT_S = 1.0  # also how soon a new partition is noticed
 COLLECT_S = 0.1  # while entries trickle in, at most 10 reads a second: never a commit per trickle
 TAKE_OVER_AT_ONCE = 100
+LOOK_S = 0.25  # how often a consumer looks whether delayed messages are due
 
 
 def consumer_name(group: str) -> str:
@@ -65,6 +66,8 @@ class Worker:
     _next_watch: float = field(default=0.0, init=False)
     _last_read: float = field(default=float("-inf"), init=False)
     _trickling: bool = field(default=False, init=False)
+    _next_look: float = field(default=float("-inf"), init=False)
+    _next_due: float = field(default=float("inf"), init=False)
 
     def __post_init__(self) -> None:
         self._watch = Watch(self.subscription.lease_s, self.clock)
@@ -105,14 +108,24 @@ class Worker:
         """One turn. Returns how many deliveries it settled or tried to."""
         self.broker.beat(self.subscription.group, self.consumer)
         self._take_over_from_the_dead()
+        self._append_what_is_due()
         if not self._held:
-            self._held = self._next_alone() or self._read(wait_s)
+            # A read waits no longer than until the next delayed message is due.
+            self._held = self._next_alone() or self._read(min(wait_s, max(0.001, self._next_due - self.clock())))
             self._wait_for_rate(self._held)
         done = len(self._held)
         if self._held:
             self._handling.handle(self._held)
         self._held = []
         return done
+
+    def _append_what_is_due(self) -> None:
+        now = self.clock()
+        if now < min(self._next_look, self._next_due):
+            return
+        due_in_s = self.broker.promote(self.subscription.topics)
+        self._next_look = now + LOOK_S
+        self._next_due = float("inf") if due_in_s is None else now + due_in_s
 
     def _next_alone(self) -> list[Delivery]:
         """A delivery that is handled by itself, its attempt written down."""

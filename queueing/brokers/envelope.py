@@ -25,6 +25,7 @@ class Parked(msgspec.Struct, frozen=True, kw_only=True):
     body: str
     produced_at_ms: int
     headers: dict[str, str] = {}
+    deliver_at_ms: int = 0
     partition: str
     offset: str
     attempts: int
@@ -46,6 +47,7 @@ class Parked(msgspec.Struct, frozen=True, kw_only=True):
             body=message.body.decode(errors="replace"),
             produced_at_ms=message.produced_at_ms,
             headers=dict(message.headers),
+            deliver_at_ms=message.deliver_at_ms,
             partition=delivery.partition,
             offset=delivery.offset,
             attempts=delivery.attempt,
@@ -66,6 +68,7 @@ class Parked(msgspec.Struct, frozen=True, kw_only=True):
             body=self.body.encode(),
             produced_at_ms=self.produced_at_ms,
             headers=self.headers,
+            deliver_at_ms=self.deliver_at_ms,
         )
         return Delivery(
             message=message,
@@ -101,6 +104,13 @@ def to_arguments(message: Message) -> list[Any]:
     ]
 
 
+def to_draft(message: Message) -> list[Any]:
+    """The four arguments schedule.lua takes for one message. Its body stays the bytes it is."""
+    id_, name, version, key, at_ms, body, headers = to_arguments(message)
+    envelope = msgspec.json.encode([name, str(version), key, str(at_ms), headers.decode()])
+    return [id_, message.deliver_at_ms, envelope, body]
+
+
 def from_fields(topic: str, offset: bytes, fields: Mapping[bytes, bytes]) -> Message:
     """A message from its stream entry.
 
@@ -118,6 +128,7 @@ def from_fields(topic: str, offset: bytes, fields: Mapping[bytes, bytes]) -> Mes
             fields[b"b"],
             int(fields[b"at"]),
             headers,
+            int(fields.get(b"d", 0)),
         )
     except (KeyError, ValueError, msgspec.MsgspecError):
         return Message(

@@ -64,6 +64,16 @@ class _Group:
 
 
 @dataclass(slots=True)
+class _Later:
+    """Delayed messages of one partition, and what became of those before."""
+
+    waiting: dict[str, Message] = field(default_factory=dict)
+    scheduled: int = 0
+    promoted: int = 0
+    cancelled: int = 0
+
+
+@dataclass(slots=True)
 class MemoryBroker:
     """See queueing.broker.Broker for what each method promises.
 
@@ -75,6 +85,7 @@ class MemoryBroker:
     sleep: Callable[[float], None] = lambda _: None
     _logs: dict[tuple[str, str], list[Message]] = field(default_factory=dict)
     _stamps: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+    _later: dict[tuple[str, str], _Later] = field(default_factory=dict)
     _groups: dict[tuple[str, str, str], _Group] = field(default_factory=dict)
     _beats: dict[str, dict[str, str]] = field(default_factory=dict)
     _buckets: dict[str, tuple[float, float]] = field(default_factory=dict)
@@ -88,10 +99,46 @@ class MemoryBroker:
             where = (message.topic, self.topics[message.topic].partition_of(message.key))
             batches.setdefault(where, []).append(message)
         for (name, partition), batch in batches.items():
-            self._check_capacity(self.topics[name], partition, len(batch))
+            at_once = [message for message in batch if not message.deliver_at_ms]
+            if at_once:
+                self._check_capacity(self.topics[name], partition, len(at_once))
             self.ensure_partition(name, partition)
-            self._logs[name, partition] += batch
-            self._stamps[name, partition] += [self.clock()] * len(batch)
+            self._append((name, partition), at_once)
+            later = self._later[name, partition]
+            for message in batch:
+                if message.deliver_at_ms and message.id not in later.waiting:
+                    later.waiting[message.id] = message
+                    later.scheduled += 1
+
+    def _append(self, where: tuple[str, str], messages: Sequence[Message]) -> None:
+        self._logs[where] += messages
+        self._stamps[where] += [self.clock()] * len(messages)
+
+    def promote(self, topics: Sequence[str]) -> float | None:
+        now_ms = self.clock() * 1000
+        for where, later in self._later.items():
+            if where[0] not in topics:
+                continue
+            due = sorted(
+                (message.deliver_at_ms, message.id) for message in later.waiting.values()
+                if message.deliver_at_ms <= now_ms
+            )  # fmt: skip
+            self._append(where, [later.waiting.pop(id_) for _, id_ in due])
+            later.promoted += len(due)
+        left = [
+            message.deliver_at_ms
+            for (topic, _), later in self._later.items()
+            for message in later.waiting.values()
+            if topic in topics
+        ]
+        return (min(left) - now_ms) / 1000 if left else None
+
+    def cancel(self, message_id: str) -> bool:
+        for later in self._later.values():
+            if later.waiting.pop(message_id, None):
+                later.cancelled += 1
+                return True
+        return False
 
     def _check_capacity(self, topic: Topic, partition: str, more: int) -> None:
         if not topic.capacity:
@@ -105,6 +152,7 @@ class MemoryBroker:
     def ensure_partition(self, topic: str, partition: str) -> None:
         self._logs.setdefault((topic, partition), [])
         self._stamps.setdefault((topic, partition), [])
+        self._later.setdefault((topic, partition), _Later())
 
     def partitions(self, topic: str) -> list[str]:
         made = {p for t, p in self._logs if t == topic}
@@ -251,6 +299,7 @@ class MemoryBroker:
                         delayed=len(view.delayed),
                         dead=len(view.dead),
                         oldest_age_ms=int(age * 1000),
+                        later=len(self._later.get((topic, partition), _Later()).waiting),
                     )
                 )
         return rows

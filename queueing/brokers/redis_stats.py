@@ -9,7 +9,7 @@ from queueing import keys
 from queueing.broker import GroupStats
 
 Log = tuple[str, str]  # topic, partition
-_PER_LOG = 2
+_PER_LOG = 3
 _PER_GROUP = 5
 
 
@@ -26,6 +26,7 @@ def read_stats_at(client: Any, where: Sequence[tuple[str, str, str]]) -> tuple[i
         for topic, partition in logs:
             pipe.hget(keys.meta(topic, partition), "appended")
             pipe.xinfo_groups(keys.log(topic, partition))
+            pipe.zcard(keys.later(topic, partition))
         for topic, partition, group in where:
             pipe.hmget(keys.counters(topic, partition, group), "skipped", "acked", "done")
             pipe.zcard(keys.retry(topic, partition, group))
@@ -38,7 +39,7 @@ def read_stats_at(client: Any, where: Sequence[tuple[str, str, str]]) -> tuple[i
     now_ms = clock[0] * 1000 + clock[1] // 1000
     about_logs = dict(zip(logs, _chunks(replies, 0, _PER_LOG), strict=False))
     rows = list(_chunks(replies, len(logs) * _PER_LOG, _PER_GROUP))
-    first_undelivered = _first_undelivered(client, where, {log: infos for log, (_, infos) in about_logs.items()})
+    first_undelivered = _first_undelivered(client, where, {log: infos for log, (_, infos, _) in about_logs.items()})
     stats = []
     for number, (topic, partition, group) in enumerate(where):
         seen, delayed, held, dead, pending = rows[number]
@@ -58,6 +59,7 @@ def read_stats_at(client: Any, where: Sequence[tuple[str, str, str]]) -> tuple[i
                 delayed=delayed,
                 dead=dead,
                 oldest_age_ms=max(0, now_ms - oldest),
+                later=about_logs[topic, partition][2],
             )
         )
     return now_ms, stats

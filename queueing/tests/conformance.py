@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from msgspec.structs import replace
 
 from queueing.broker import Broker, Failure
 from queueing.errors import TopicFull, UnknownTopic
@@ -21,12 +22,14 @@ TOPICS = {
 WHY = Failure("the oven is cold", "Traceback …")
 
 
-def parcel(key: str = "lin", *, topic: str = "parcels") -> Message:
-    return Message(new_id(), topic, key, "tests.Parcel", 1, b'{"to":"lin"}', 1_700_000_000_000, {"trace": "abc"})
+def parcel(key: str = "lin", *, topic: str = "parcels", deliver_at_ms: int = 0) -> Message:
+    return Message(
+        new_id(), topic, key, "tests.Parcel", 1, b'{"to":"lin"}', 1_700_000_000_000, {"trace": "abc"}, deliver_at_ms
+    )
 
 
 class BrokerConformance:
-    """Inherit, and offer the fixtures `broker` and `pass_time(seconds)`."""
+    """Inherit, and offer the fixtures `broker`, `pass_time(seconds)` and `now_ms()`, all on the broker's own clock."""
 
     def test_a_message_arrives_as_it_was_sent(self, broker: Broker) -> None:
         sent = parcel()
@@ -220,6 +223,95 @@ class BrokerConformance:
         broker.ack("cooks", "ada", broker.read("cooks", "ada", ["per.sale"], 10, 0))
         broker.produce([parcel("sale-7", topic="per.sale") for _ in range(5)])
 
+    def test_a_delayed_message_is_no_lag_until_it_is_due_and_then_arrives_as_it_was_sent(
+        self, broker: Broker, now_ms: Callable[[], int], pass_time: Callable[[float], None]
+    ) -> None:
+        sent = replace(parcel(deliver_at_ms=now_ms() + 80), body=b'{"to":"L\xc3\xadn \xff"}')
+        broker.produce([sent])
+
+        due_in_s = broker.promote(["parcels"])
+        assert due_in_s == pytest.approx(0.08, abs=0.07)
+        assert broker.read("cooks", "ada", ["parcels"], 10, 0) == []
+        assert (self.count(broker, "appended"), self.count(broker, "lag"), self.later(broker)) == (0, 0, 1)
+        pass_time(0.09)
+
+        assert broker.promote(["parcels"]) is None
+        [received] = broker.read("cooks", "ada", ["parcels"], 10, 0)
+        assert received.message == sent
+        assert (self.count(broker, "appended"), self.count(broker, "lag"), self.later(broker)) == (1, 1, 0)
+
+    def test_delayed_messages_come_in_the_order_they_are_due(
+        self, broker: Broker, now_ms: Callable[[], int], pass_time: Callable[[float], None]
+    ) -> None:
+        start = now_ms()
+        third, first, second = (parcel(deliver_at_ms=start + n) for n in (30, 10, 20))
+        broker.produce([third, first, parcel(), second])
+        pass_time(0.04)
+        broker.promote(["parcels"])
+
+        received = [d.message.id for d in broker.read("cooks", "ada", ["parcels"], 10, 0)]
+
+        assert received[1:] == [first.id, second.id, third.id]
+
+    def test_a_due_time_that_has_passed_is_due_at_once(
+        self, broker: Broker, pass_time: Callable[[float], None]
+    ) -> None:
+        pass_time(0.01)
+        broker.produce([parcel(deliver_at_ms=1)])
+
+        broker.promote(["parcels"])
+
+        assert len(broker.read("cooks", "ada", ["parcels"], 10, 0)) == 1
+
+    def test_a_delayed_message_produced_twice_waits_once(
+        self, broker: Broker, now_ms: Callable[[], int], pass_time: Callable[[float], None]
+    ) -> None:
+        twin = parcel(deliver_at_ms=now_ms() + 10)
+        broker.produce([twin])
+        broker.produce([twin, twin])
+        pass_time(0.02)
+
+        broker.promote(["parcels"])
+
+        assert self.count(broker, "appended") == 1
+
+    def test_a_cancelled_message_never_comes_and_one_that_came_is_not_cancelled(
+        self, broker: Broker, now_ms: Callable[[], int], pass_time: Callable[[float], None]
+    ) -> None:
+        unwanted, wanted = (parcel(str(n), deliver_at_ms=now_ms() + 10) for n in range(2))
+        broker.produce([unwanted, wanted])
+
+        assert broker.cancel(unwanted.id)
+        assert not broker.cancel(unwanted.id)
+        assert not broker.cancel(new_id())
+        pass_time(0.02)
+        broker.promote(["parcels"])
+
+        assert [d.message.id for d in broker.read("cooks", "ada", ["parcels"], 10, 0)] == [wanted.id]
+        assert not broker.cancel(wanted.id)
+
+    def test_a_full_topic_takes_delayed_messages_and_appends_them_when_they_are_due(
+        self, broker: Broker, now_ms: Callable[[], int], pass_time: Callable[[float], None]
+    ) -> None:
+        """What was accepted is not refused later; backpressure is for those who produce."""
+        broker.read("cooks", "ada", ["per.sale"], 1, 0)
+        broker.produce([parcel("sale-7", topic="per.sale") for _ in range(5)])
+        broker.produce([parcel("sale-7", topic="per.sale", deliver_at_ms=now_ms() + 5)])
+        pass_time(0.01)
+
+        broker.promote(["per.sale"])
+
+        assert self.count(broker, "lag", topics=["per.sale"]) == 6
+
+    def test_promoting_looks_at_the_given_topics_only(
+        self, broker: Broker, now_ms: Callable[[], int], pass_time: Callable[[float], None]
+    ) -> None:
+        broker.produce([parcel("sale-7", topic="per.sale", deliver_at_ms=now_ms() + 5)])
+        pass_time(0.01)
+
+        assert broker.promote(["parcels"]) is None
+        assert self.later(broker, "per.sale") == 1
+
     def test_a_consumer_that_holds_nothing_leaves_and_one_that_holds_something_stays_listed(
         self, broker: Broker
     ) -> None:
@@ -246,6 +338,10 @@ class BrokerConformance:
         broker.beat("cooks", "ada")
 
         assert broker.beats("cooks")["ada"] != before
+
+    @staticmethod
+    def later(broker: Broker, topic: str = "parcels") -> int:
+        return sum(row.later for row in broker.stats({"cooks": [topic]}))
 
     @staticmethod
     def count(broker: Broker, name: str, *, topics: list[str] | None = None) -> int:

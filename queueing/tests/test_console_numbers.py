@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 import redis
 from django.db import transaction
+from msgspec.structs import replace
 
 from queueing import health
 from queueing.broker import Failure
@@ -40,6 +41,7 @@ def group_of(snapshot: Snapshot, name: str) -> Group:
 @pytest.mark.django_db
 def test_a_snapshot_counts_what_was_produced_acked_retried_and_buried(broker: RedisStreamsBroker) -> None:
     broker.produce([placed("7") for _ in range(20)] + [placed("8") for _ in range(10)])
+    broker.produce([replace(placed("8"), deliver_at_ms=4_000_000_000_000)])
     batch = read(broker, 10, consumer="ada") + read(broker, 10, consumer="lin")
     broker.ack(GROUP, "ada", batch[:5])
     broker.retry(GROUP, "ada", batch[5], 60, WHY, count=True)
@@ -50,7 +52,7 @@ def test_a_snapshot_counts_what_was_produced_acked_retried_and_buried(broker: Re
     orders = group_of(snapshot, GROUP)
     in_hand = len(batch) - 7
     assert (orders.appended, orders.acked, orders.lag) == (30, 7, 23)
-    assert (orders.in_flight, orders.delayed, orders.dead) == (in_hand, 1, 1)
+    assert (orders.in_flight, orders.delayed, orders.later, orders.dead) == (in_hand, 1, 1, 1)
     topic = next(topic for topic in orders.topics if topic.topic == "orders.placed")
     assert (topic.lag, topic.partitions) == (23, 2)
     others = [group for group in snapshot.groups if group.group != GROUP]

@@ -30,3 +30,7 @@ class TestMemoryBroker(BrokerConformance):
     @pytest.fixture
     def pass_time(self, clock: Clock) -> Callable[[float], None]:
         return clock.advance
+
+    @pytest.fixture
+    def now_ms(self, clock: Clock) -> Callable[[], int]:
+        return lambda: int(clock.now * 1000)

@@ -30,6 +30,10 @@ class TestRedisStreamsBroker(BrokerConformance):
 
         return wait
 
+    @pytest.fixture
+    def now_ms(self, client: redis.Redis) -> Callable[[], int]:
+        return lambda: int(_seconds(client.time()) * 1000)
+
 
 def _seconds(moment: tuple[int, int]) -> float:
     return moment[0] + moment[1] / 1e6

@@ -2,11 +2,14 @@
 
 -- append: one entry at the end of a partition's log.
 --   log, meta   the partition's keys (queueing/keys.py)
---   id … body   strings; headers is JSON, '' for none
+--   id … body   strings; headers is JSON, '' for none; due is when a delayed message was to come, nil for others
 --   returns     the entry's offset, "<ms>-<n>"
-local function append(log, meta, id, name, version, key, at_ms, body, headers)
+local function append(log, meta, id, name, version, key, at_ms, body, headers, due)
   local offset
-  if headers == '' then
+  if due then
+    offset = redis.call('XADD', log, '*', 'id', id, 'n', name, 'v', version, 'k', key, 'at', at_ms, 'b', body,
+      'd', due, unpack(headers == '' and {} or {'h', headers}))
+  elseif headers == '' then
     offset = redis.call('XADD', log, '*', 'id', id, 'n', name, 'v', version, 'k', key, 'at', at_ms, 'b', body)
   else
     offset = redis.call('XADD', log, '*', 'id', id, 'n', name, 'v', version, 'k', key, 'at', at_ms, 'b', body,

@@ -17,7 +17,21 @@ from queueing.errors import BrokerUnavailable
 from queueing.topic import Topic
 
 SOCKET_TIMEOUT_S = 5.0
-SCRIPTS = ("produce", "ack", "retry", "bury", "due", "take_over", "begin_attempt", "leave", "replay", "charge")
+SCRIPTS = (
+    "produce",
+    "ack",
+    "retry",
+    "bury",
+    "due",
+    "take_over",
+    "begin_attempt",
+    "leave",
+    "replay",
+    "charge",
+    "schedule",
+    "promote",
+    "cancel",
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")

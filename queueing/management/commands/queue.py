@@ -20,7 +20,7 @@ from queueing.console.snapshot import Counts, Snapshot
 from queueing.console.views import OPERATE
 
 AWAY = "Redis does not answer at settings.QUEUEING['OPTIONS']['url']: {}"
-COUNTS = ("LAG", "OLDEST", "IN FLIGHT", "DELAYED", "DEAD", "APPENDED", "ACKED")
+COUNTS = ("LAG", "OLDEST", "IN FLIGHT", "DELAYED", "LATER", "DEAD", "APPENDED", "ACKED")
 
 
 class Command(BaseCommand):
@@ -150,7 +150,7 @@ def _counts(counts: Counts) -> list[str]:
     return [
         words.count(counts.lag),
         words.span_ms(counts.oldest_age_ms),
-        *(words.count(value) for value in (counts.in_flight, counts.delayed, counts.dead)),
+        *(words.count(value) for value in (counts.in_flight, counts.delayed, counts.later, counts.dead)),
         words.count(counts.appended),
         words.count(counts.acked),
     ]

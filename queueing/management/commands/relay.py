@@ -40,6 +40,7 @@ class Command(BaseCommand):
             try:
                 relay.own_lanes()
                 relay_beat(broker)
+                broker.promote(list(broker.topics))  # consumers do too, sooner; but they may all be down or busy
                 while relay.step() and not self.stopping:
                     pass
                 self._wait_for_commit()

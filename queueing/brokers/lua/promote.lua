@@ -1,0 +1,19 @@
+#!lua flags=allow-oom
+-- Append delayed messages that are due, in due order. (It moves and frees: a full Redis must not hold them up.)
+-- KEYS  1 log  2 meta  3 later  4 drafts
+-- ARGV  1 limit
+-- returns  how many
+--!include append.lua
+local t = redis.call('TIME')
+local now = string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000))
+local due = redis.call('ZRANGE', KEYS[3], '-inf', now, 'BYSCORE', 'LIMIT', 0, ARGV[1], 'WITHSCORES')
+for i = 1, #due, 2 do
+  local id = due[i]
+  local draft = redis.call('HMGET', KEYS[4], id, id .. ':b')
+  local name, version, key, at_ms, headers = unpack(cjson.decode(draft[1]))
+  append(KEYS[1], KEYS[2], id, name, version, key, at_ms, draft[2], headers, string.format('%.0f', due[i + 1]))
+  redis.call('ZREM', KEYS[3], id)
+  redis.call('HDEL', KEYS[4], id, id .. ':b')
+  redis.call('HINCRBY', KEYS[2], 'promoted', 1)
+end
+return #due / 2
