@@ -22,6 +22,7 @@ class OutboxMessage(models.Model):
     body = models.TextField()
     headers = models.JSONField(default=dict)
     produced_at_ms = models.BigIntegerField()
+    deliver_at_ms = models.BigIntegerField(default=0, db_default=0)  # 0: at once
 
     class Meta:
         indexes = [models.Index(fields=["lane", "id"])]

@@ -14,7 +14,7 @@ from django.db import connection
 
 from queueing.broker import Broker
 from queueing.crashpoint import crashpoint
-from queueing.db import away_is_not_failure
+from queueing.db import away_is_not_failure, one_transaction
 from queueing.errors import TopicFull
 from queueing.message import Message
 from queueing.outbox import LANES
@@ -24,9 +24,12 @@ logger = logging.getLogger("queueing.relay")
 LOCK_CLASS = 0x51C5  # advisory locks of the outbox: (LOCK_CLASS, lane)
 BATCH = 1000
 
-_SELECT = """
-    SELECT id, message_id::text, topic, key, name, version, body, headers, produced_at_ms
-    FROM queueing_outboxmessage WHERE lane = ANY(%s) ORDER BY id LIMIT %s
+# Deleted first and told in the same transaction: a row is locked while it is being told, so `cancel` can't take back
+# what is under way. A relay that dies in between rolls back, and its rows are told once more.
+_TAKE = """
+    DELETE FROM queueing_outboxmessage
+    WHERE id = ANY(ARRAY(SELECT id FROM queueing_outboxmessage WHERE lane = ANY(%s) ORDER BY id LIMIT %s))
+    RETURNING id, message_id::text, topic, key, name, version, body, headers, produced_at_ms, deliver_at_ms
 """
 
 
@@ -59,24 +62,23 @@ class Relay:
 
     def step(self) -> int:
         """Tell one batch. Returns how many rows."""
-        with away_is_not_failure(), connection.cursor() as cursor:
-            cursor.execute(_SELECT, [self._lanes, BATCH])
-            rows = cursor.fetchall()
-            if not rows:
-                return 0
-            try:
-                self.broker.produce([_message(row) for row in rows])
-            except TopicFull as full:
-                logger.warning("%s", full)
-                return 0
-            crashpoint("relay.produced")
-            cursor.execute("DELETE FROM queueing_outboxmessage WHERE id = ANY(%s)", [[row[0] for row in rows]])
+        try:
+            with one_transaction(), connection.cursor() as cursor:
+                cursor.execute(_TAKE, [self._lanes, BATCH])
+                rows = sorted(cursor.fetchall())
+                if rows:
+                    self.broker.produce([_message(row) for row in rows])
+                    crashpoint("relay.produced")
+        except TopicFull as full:
+            logger.warning("%s", full)
+            return 0
+        if rows:
             crashpoint("relay.deleted")
         return len(rows)
 
 
 def _message(row: tuple[object, ...]) -> Message:
-    _, message_id, topic, key, name, version, body, headers, produced_at_ms = row
+    _, message_id, topic, key, name, version, body, headers, produced_at_ms, deliver_at_ms = row
     return Message(
         id=str(message_id),
         topic=str(topic),
@@ -86,4 +88,5 @@ def _message(row: tuple[object, ...]) -> Message:
         body=str(body).encode(),
         headers=headers if isinstance(headers, dict) else msgspec.json.decode(str(headers)),
         produced_at_ms=int(str(produced_at_ms)),
+        deliver_at_ms=int(str(deliver_at_ms)),
     )
