@@ -42,7 +42,9 @@ class Fence:
     length: int
     ever_added: int  # by Redis's own count, which nobody of us writes
     last_deleted: str  # the highest entry that XDEL ever took out; trimming leaves no such mark
-    appended: int
+    counters: dict[str, str]
+    later: dict[str, int]  # delayed message id → due, ms
+    drafts: list[str]
     groups: list[GroupState]
     gate: dict[str, str] = field(default_factory=dict)
     buyers: dict[str, str] = field(default_factory=dict)
@@ -52,7 +54,7 @@ class Fence:
 def partitions(client: redis.Redis) -> list[tuple[str, str]]:
     """Topic and partition of every log and gate there is, found by scanning: a list of them could be wrong."""
     found = set()
-    for pattern in (keys.log("*", "*"), f"gate:{keys.tag(gate_keys.TOPIC, '*')}"):
+    for pattern in (keys.log("*", "*"), keys.later("*", "*"), f"gate:{keys.tag(gate_keys.TOPIC, '*')}"):
         for key in client.scan_iter(match=pattern, count=1000):
             topic, _, partition = text(key).partition("{")[2].partition("}")[0].partition(":")
             found.add((topic, partition))
@@ -67,7 +69,9 @@ def read(client: redis.Redis, topic: str, partition: str, subscribers: Iterable[
     with client.pipeline(transaction=True) as pipe:
         pipe.xinfo_stream(log)
         pipe.xinfo_groups(log)
-        pipe.hget(keys.meta(topic, partition), "appended")
+        pipe.hgetall(keys.meta(topic, partition))
+        pipe.zrange(keys.later(topic, partition), 0, -1, withscores=True)
+        pipe.hkeys(keys.drafts(topic, partition))
         is_gate = topic == gate_keys.TOPIC and partition.isdigit()
         sale = int(partition) if is_gate else 0
         pipe.hgetall(gate_keys.gate(sale))
@@ -83,7 +87,7 @@ def read(client: redis.Redis, topic: str, partition: str, subscribers: Iterable[
             pipe.zrange(keys.dead(*where), 0, -1)
             pipe.hgetall(keys.graves(*where))
         replies = pipe.execute(raise_on_error=False)
-    stream, infos, appended, gate, buyers, applied, *rest = replies
+    stream, infos, meta, later, drafts, gate, buyers, applied, *rest = replies
     if isinstance(stream, redis.ResponseError):  # no log yet: a gate nobody has bought from
         stream, infos = (
             {"last-generated-id": b"0-0", "length": 0, "entries-added": 0, "max-deleted-entry-id": b"0-0"},
@@ -101,7 +105,9 @@ def read(client: redis.Redis, topic: str, partition: str, subscribers: Iterable[
         length=int(stream["length"]),
         ever_added=int(stream["entries-added"]),
         last_deleted=text(stream["max-deleted-entry-id"]),
-        appended=int(appended or 0),
+        counters=_texts(meta),
+        later={text(message_id): int(due) for message_id, due in later},
+        drafts=[text(field) for field in drafts if not text(field).endswith(":b")],
         groups=groups,
         gate=_texts(gate) if is_gate else {},
         buyers=_texts(buyers) if is_gate else {},

@@ -52,12 +52,15 @@ def tables(client: redis.Redis, fences: Iterable[Fence]) -> dict[str, Iterable[R
     """Table name → rows, for everything that comes from Redis."""
     found: dict[str, list[Row]] = {
         name: []
-        for name in ("partitions", "groups", "pending", "held", "envelopes", "gates", "buyers", "applied",
+        for name in ("partitions", "later", "groups", "pending", "held", "envelopes", "gates", "buyers", "applied",
                      "entries", "placed", "announced", "answers")
     }  # fmt: skip
     for fence in fences:
         where = (fence.topic, fence.partition)
-        found["partitions"].append((*where, fence.appended, fence.ever_added, fence.length, fence.last_deleted))
+        counted = [int(fence.counters.get(name) or 0) for name in ("appended", "scheduled", "promoted", "cancelled")]
+        found["partitions"].append((*where, *counted, fence.ever_added, fence.length, fence.last_deleted))
+        found["later"] += [(*where, message_id, "later") for message_id in fence.later]
+        found["later"] += [(*where, message_id, "drafts") for message_id in fence.drafts]
         _groups(fence, found)
         _gate(client, fence, found)
         states = _States(fence)
@@ -65,7 +68,8 @@ def tables(client: redis.Redis, fences: Iterable[Fence]) -> dict[str, Iterable[R
             message_id = text(fields.get(b"id", b"")) or f"{ms}-{n}"
             name, key = text(fields.get(b"n", b"")), text(fields.get(b"k", b""))
             fenced = (ms, n) <= fence.last
-            found["entries"].append((*where, position((ms, n)), fenced, message_id, name, key))
+            due_ms = _whole(text(fields[b"d"])) if b"d" in fields else None
+            found["entries"].append((*where, position((ms, n)), fenced, message_id, name, key, due_ms))
             if fence.topic == _PLACED:
                 state = states.of((ms, n), message_id)
                 found["placed"] += _placed(fields.get(b"b", b""), ms, message_id, state)

@@ -37,6 +37,8 @@ def on_its_way(
         for group, count in _behind(client, topic, partition, subscribers(topic)).items():
             if count:
                 found[f"{group}: messages of {topic}/{partition}"] = count
+        if due := _due(client, topic, partition):
+            found[f"delayed messages of {topic}/{partition}, due"] = due
     for what, statement in _ROWS.items():
         row = session.execute(statement).fetchone()  # constants of this module
         if row and row[0]:
@@ -50,6 +52,11 @@ def wait(look: Callable[[], dict[str, int]], *, seconds: float) -> dict[str, int
     while (left := look()) and time.monotonic() < deadline:
         time.sleep(POLL_S)
     return left
+
+
+def _due(client: redis.Redis, topic: str, partition: str) -> int:
+    seconds, microseconds = client.time()
+    return int(client.zcount(keys.later(topic, partition), "-inf", seconds * 1000 + microseconds // 1000))
 
 
 def _behind(client: redis.Redis, topic: str, partition: str, subscribers: set[str]) -> dict[str, int]:

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 TABLES = """
 -- Every entry of every topic. `fenced`: it was there when the groups' state was read (see fence.py).
--- `position` is its offset as one number: milliseconds * 1,000,000 + n.
+-- `position` is its offset as one number: milliseconds * 1,000,000 + n. `due_ms`: it was delayed until then.
 CREATE TEMP TABLE entries (topic text, partition text, position bigint, fenced boolean, message_id text, name text,
-                           key text);
+                           key text, due_ms bigint);
 -- A consumer group's raw state in a partition at the fence, beside the counters it claims.
 CREATE TEMP TABLE groups (topic text, partition text, name text, last bigint, skipped bigint, acked bigint,
                           done bigint);
-CREATE TEMP TABLE partitions (topic text, partition text, appended bigint, ever_added bigint, length bigint,
-                              last_deleted text);
+CREATE TEMP TABLE partitions (topic text, partition text, appended bigint, scheduled bigint, promoted bigint,
+                              cancelled bigint, ever_added bigint, length bigint, last_deleted text);
+-- Delayed messages that are not in the log yet; set_ is later or drafts, and each must be in both.
+CREATE TEMP TABLE later (topic text, partition text, message_id text, set_ text);
 CREATE TEMP TABLE pending (topic text, partition text, name text, position bigint);
 -- Messages a group holds outside the log: set_ is retry, holders or dead; parked ones have an envelope.
 CREATE TEMP TABLE held (topic text, partition text, name text, message_id text, set_ text);

@@ -32,6 +32,27 @@ RULE = Rule(
                           done, held, ever_added - skipped - pending - undelivered)
             FROM {_SCAN} WHERE done + held <> ever_added - skipped - pending - undelivered"""),
         Check("""
+            SELECT format('%s/%s: %s scheduled, but %s promoted + %s cancelled + %s waiting', topic, partition,
+                          scheduled, promoted, cancelled, waiting)
+            FROM partitions LEFT JOIN LATERAL (
+              SELECT count(*) AS waiting FROM later v
+              WHERE (v.topic, v.partition, v.set_) = (partitions.topic, partitions.partition, 'later')) w ON true
+            WHERE scheduled <> promoted + cancelled + waiting"""),
+        Check("""
+            SELECT format('%s/%s: %s promoted by the counter, %s delayed entries in the log', topic, partition,
+                          promoted, found)
+            FROM partitions LEFT JOIN LATERAL (
+              SELECT count(*) AS found FROM entries e WHERE e.fenced AND e.due_ms IS NOT NULL
+                AND (e.topic, e.partition) = (partitions.topic, partitions.partition)) f ON true
+            WHERE promoted < found OR (promoted > found AND length = ever_added)"""),
+        Check("""
+            SELECT format('%s/%s: message %s came %s ms before it was due', topic, partition, message_id,
+                          due_ms - position / 1000000)
+            FROM entries WHERE position / 1000000 < due_ms"""),
+        Check("""
+            SELECT format('%s/%s: delayed message %s is only in %s', topic, partition, message_id, min(set_))
+            FROM later GROUP BY topic, partition, message_id HAVING count(*) <> 2"""),
+        Check("""
             SELECT format('%s/%s: entries up to %s were deleted one by one, which only a mistake does', topic,
                           partition, last_deleted)
             FROM partitions WHERE last_deleted <> '0-0'"""),

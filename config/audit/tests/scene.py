@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,8 @@ from psycopg import sql
 from config.audit.tests.world import World
 from inventory import keys as gate_keys
 from queueing import keys
+from queueing.conf import make_broker
+from queueing.message import Message, new_id
 
 
 @dataclass
@@ -72,6 +75,16 @@ class Scene:
         assert replies, "nothing was undelivered"
         entries = replies[self.log.encode()][0] if isinstance(replies, dict) else replies[0][1]
         return [offset.decode() for offset, _ in entries]
+
+    def remind(self) -> tuple[str, str]:
+        """A delayed message of the kettles, due in an hour. Returns its topic and partition."""
+        where = ("orders.placed", str(self.world.kettles.pk))
+        due_ms = time.time_ns() // 1_000_000 + 3_600_000
+        reminder = Message(new_id(), *where, "tests.Reminder", 1, b"{}", due_ms, deliver_at_ms=due_ms)
+        broker = make_broker()
+        broker.produce([reminder])
+        broker.redis.close()
+        return where
 
     def rewrite(self, log: str, change: Callable[[list[dict[bytes, bytes]]], None]) -> None:
         """Change the entries of a log as if they had been appended so, its groups having read everything."""

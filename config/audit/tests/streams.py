@@ -179,6 +179,34 @@ def an_entry_came_past_the_counter(s: Scene) -> str:
 
 
 @breaking(6)
+def a_delayed_message_vanished(s: Scene) -> str:
+    """Promoted by a crash-prone two-step: read it, remove it, and then append it."""
+    where = s.remind()
+    message_id = s.redis.zpopmin(keys.later(*where))[0][0].decode()
+    s.redis.hdel(keys.drafts(*where), message_id, f"{message_id}:b")
+    return f"orders.placed/{s.world.kettles.pk}: 1 scheduled, but 0 promoted + 0 cancelled + 0 waiting"
+
+
+@breaking(6)
+def a_delayed_message_lost_its_body(s: Scene) -> str:
+    where = s.remind()
+    [message_id] = s.redis.zrange(keys.later(*where), 0, -1)
+    s.redis.hdel(keys.drafts(*where), message_id)
+    return f"delayed message {message_id.decode()} is only in later"
+
+
+@breaking(6)
+def a_delayed_message_came_before_its_time(s: Scene) -> str:
+    where = s.remind()
+    [message_id] = s.redis.zrange(keys.later(*where), 0, -1)
+    s.redis.zadd(keys.later(*where), {message_id: 1})
+    s.world.settle()
+    due_ms = int(s.redis.xrevrange(s.log, count=1)[0][0].split(b"-")[0]) + 60_000
+    s.rewrite(s.log, lambda entries: entries[-1].update({b"d": str(due_ms).encode()}))
+    return f"message {message_id.decode()} came 60000 ms before it was due"
+
+
+@breaking(6)
 def a_dead_letter_has_no_envelope(s: Scene) -> str:
     where = ("orders.placed", str(s.world.kettles.pk), "orders")
     s.redis.zadd(keys.dead(*where), {"0198f000-0000-7000-8000-000000000000": 1})

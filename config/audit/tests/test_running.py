@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
 from django.db import connections
+from msgspec.structs import replace
 
 from config.audit.tests.world import World
 from config.audit.verdict import Verdict
 from queueing.conf import make_broker, subscriptions
 from queueing.inbox import inbox
+from queueing.message import Message, new_id
 from queueing.relay import Relay
 from queueing.worker import Worker
 
@@ -103,3 +106,21 @@ def test_waiting_ends_when_rest_is_there(world: World, audit: Callable[..., Verd
     thread.join()
     _no_false_alarm(verdict)
     assert verdict.as_json()["at_rest"] is True
+
+
+def test_a_delayed_message_is_at_rest_until_it_is_due(world: World, audit: Callable[..., Verdict]) -> None:
+    broker = make_broker()
+    in_an_hour = Message(
+        new_id(), "orders.placed", str(world.kettles.pk), "tests.Reminder", 1, b"{}", 0,
+        deliver_at_ms=time.time_ns() // 1_000_000 + 3_600_000,
+    )  # fmt: skip
+    broker.produce([in_an_hour, replace(in_an_hour, id=new_id(), deliver_at_ms=1)])
+
+    verdict = audit()
+    _no_false_alarm(verdict)
+    assert verdict.on_its_way == {f"delayed messages of orders.placed/{world.kettles.pk}, due": 1}
+
+    world.settle()
+    verdict = audit()
+    _no_false_alarm(verdict)
+    assert verdict.on_its_way == {}
