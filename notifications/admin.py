@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 
 from notifications.models import Notification, PhoneMessage
-
-
-class ReadOnlyAdmin(ModelAdmin):
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+from queueing.console.records import RecordAdmin
 
 
 @admin.register(Notification)
-class NotificationAdmin(ReadOnlyAdmin):
+class NotificationAdmin(RecordAdmin):
     list_display = ["created_at", "kind", "channel", "to", "status", "tries", "order_id", "reason"]
     list_filter = ["status", "kind", "channel"]
     search_fields = ["=order_id", "to"]
@@ -33,7 +17,7 @@ class NotificationAdmin(ReadOnlyAdmin):
 
 
 @admin.register(PhoneMessage)
-class PhoneMessageAdmin(ReadOnlyAdmin):
+class PhoneMessageAdmin(RecordAdmin):
     list_display = ["received_at", "channel", "to", "subject", "text"]
     list_filter = ["channel"]
     search_fields = ["to", "text"]

@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 
 from orders.models import Offer, Order, Transition
-
-
-class ReadOnly(ModelAdmin):
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
+from queueing.console.records import RecordAdmin
 
 
 @admin.register(Order)
-class OrderAdmin(ReadOnly):
+class OrderAdmin(RecordAdmin):
     list_display = ["id", "status", "sale_id", "user_id", "quantity", "total_cents", "placed_at", "updated_at"]
     list_filter = ["status"]
     search_fields = ["=id", "=user_id", "=sale_id", "tracking_number"]
@@ -29,7 +17,7 @@ class OrderAdmin(ReadOnly):
 
 
 @admin.register(Transition)
-class TransitionAdmin(ReadOnly):
+class TransitionAdmin(RecordAdmin):
     list_display = ["id", "order_id", "from_status", "to_status", "cause", "at"]
     list_filter = ["to_status"]
     search_fields = ["=order_id"]
@@ -37,6 +25,6 @@ class TransitionAdmin(ReadOnly):
 
 
 @admin.register(Offer)
-class OfferAdmin(ReadOnly):
+class OfferAdmin(RecordAdmin):
     list_display = ["sale_id", "title", "price_cents"]
     search_fields = ["title"]
