@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self, dataclass_transform
+from typing import Any, ClassVar, Self, cast, dataclass_transform
 
 import msgspec
 
 from queueing.errors import MalformedMessage, UnknownEvent
 
 _registry: dict[str, type[Event]] = {}
+_decoders: dict[type[Event], msgspec.json.Decoder[Any]] = {}
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
@@ -61,9 +62,14 @@ class Event(msgspec.Struct, metaclass=_Frozen):
     @classmethod
     def decode(cls, body: bytes) -> Self:
         try:
-            return msgspec.json.decode(body, type=cls)
+            return cast(Self, (_decoders.get(cls) or _decoder(cls)).decode(body))
         except (msgspec.ValidationError, msgspec.DecodeError) as error:
             raise MalformedMessage(f"{cls.wire} v{cls.version}: {error}") from error
+
+
+def _decoder(cls: type[Event]) -> msgspec.json.Decoder[Any]:
+    """Made at the first message of a class, when the class is complete."""
+    return _decoders.setdefault(cls, msgspec.json.Decoder(cls))
 
 
 def event_class(wire: str, version: int) -> type[Event]:

@@ -52,7 +52,8 @@ class Handling:
         others: list[Delivery] = []
         for delivery in batch:
             (ours if self.concerns_us(delivery) else others).append(delivery)
-        readable = [delivery for delivery in ours if self._survivable(delivery) and self._decode(delivery)]
+        most = self.subscription.retry.max_attempts
+        readable = [d for d in ours if (d.attempt <= most or self._survivable(d)) and self._decode(d)]
         if readable:
             self._attempt(readable)
         if others:

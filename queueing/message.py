@@ -17,7 +17,7 @@ def new_id() -> str:
     return str(uuid.UUID(int=uuid_utils.uuid7().int))
 
 
-class Message(msgspec.Struct, frozen=True):
+class Message(msgspec.Struct, frozen=True, gc=False):  # made by the thousand, and never part of a cycle
     """One message of a topic. `id` is the identity that inboxes, retries and replays keep."""
 
     id: str
@@ -53,7 +53,7 @@ class Message(msgspec.Struct, frozen=True):
         return event_class(self.name, self.version).decode(self.body)
 
 
-class Delivery(msgspec.Struct, frozen=True):
+class Delivery(msgspec.Struct, frozen=True, gc=False):
     """A message in one consumer's hands.
 
     `attempt` is 1 the first time. `source` says where its state lives: the topic's log, or the group's own retry set.

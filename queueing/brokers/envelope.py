@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,6 +11,7 @@ from queueing.broker import Failure
 from queueing.message import Delivery, Message
 
 _NOT_READABLE = "unreadable entry"
+_PLAIN = [b"id", b"n", b"v", b"k", b"at", b"b"]  # as append.lua writes a message without headers
 _HEADERS = msgspec.json.Decoder(dict[str, str])
 
 
@@ -109,6 +110,17 @@ def to_draft(message: Message) -> list[Any]:
     id_, name, version, key, at_ms, body, headers = to_arguments(message)
     envelope = msgspec.json.encode([name, str(version), key, str(at_ms), headers.decode()])
     return [id_, message.deliver_at_ms, envelope, body]
+
+
+def from_entry(topic: str, offset: bytes, flat: Sequence[bytes]) -> Message:
+    """A message from its stream entry, names and values in turn."""
+    if flat[::2] == _PLAIN:  # nearly all are; no mapping is made for them
+        _, id_, _, name, _, version, _, key, _, at, _, body = flat
+        try:
+            return Message(id_.decode(), topic, key.decode(), name.decode(), int(version), body, int(at))
+        except ValueError:
+            pass  # said below
+    return from_fields(topic, offset, dict(zip(flat[::2], flat[1::2], strict=True)))
 
 
 def from_fields(topic: str, offset: bytes, fields: Mapping[bytes, bytes]) -> Message:

@@ -97,6 +97,16 @@ class BrokerConformance:
         assert not broker.bury("cooks", "sam", mine, WHY)
         assert self.count(broker, "in_flight") == 1
 
+    def test_of_a_mixed_batch_each_owner_settles_its_own(self, broker: Broker) -> None:
+        broker.produce([parcel("lin") for _ in range(4)])
+        mine = broker.read("cooks", "ada", ["parcels"], 2, 0)
+        theirs = broker.read("cooks", "sam", ["parcels"], 2, 0)
+
+        assert broker.ack("cooks", "ada", [*theirs, *mine]) == 2
+        assert self.count(broker, "in_flight") == 2
+        assert broker.ack("cooks", "sam", [*mine, *theirs]) == 2
+        assert self.count(broker, "done") == self.count(broker, "acked") == 4
+
     def test_a_retried_message_comes_again_to_its_group_alone(
         self, broker: Broker, pass_time: Callable[[float], None]
     ) -> None:

@@ -103,6 +103,21 @@ def test_the_age_of_the_oldest_entry_is_on_redis_own_clock(broker: RedisStreamsB
     assert 59_000 <= max(ages) <= 63_000
 
 
+def test_a_partition_made_elsewhere_is_read_within_a_second_though_looked_for_seldom(
+    broker: RedisStreamsBroker, redis_url: str
+) -> None:
+    elsewhere = RedisStreamsBroker(TOPICS, url=redis_url)
+    assert broker.read("cooks", "ada", ["per.sale"], 10, 0.001) == []
+    elsewhere.produce([parcel("sale-9", topic="per.sale")])
+
+    started, found = time.monotonic(), []
+    while not found:
+        found = broker.read("cooks", "ada", ["per.sale"], 10, 1.0)
+
+    assert time.monotonic() - started < 1.2
+    assert found[0].partition == "sale-9"
+
+
 def test_a_redis_that_is_away_is_unknown_not_failed() -> None:
     broker = RedisStreamsBroker(TOPICS, url="redis://127.0.0.1:1/0")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -46,7 +47,7 @@ def speaks_broker(method: Callable[Concatenate[B, P], R]) -> Callable[Concatenat
         try:
             return method(self, *args, **kwargs)
         except RedisError as error:
-            self._joined.clear()  # it may come back empty; groups are made again when they are missing
+            self._forget_places()  # it may come back empty; groups are made again when they are missing
             raise BrokerUnavailable(f"{type(error).__name__}: {error}") from error
 
     return wrapped
@@ -62,8 +63,11 @@ class RedisBase:
         self.redis: Any = redis.Redis.from_url(
             url, socket_timeout=socket_timeout_s, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0)
         )
+        # Entries as they come: redis-py would make a dict of each, which costs as much as all that we do with it.
+        self.redis.set_response_callback("XREADGROUP", lambda reply, **_: reply)
         self._scripts = {name: self.redis.register_script(load(name)) for name in SCRIPTS}
         self._joined: set[tuple[str, str, str]] = set()
+        self._looked: dict[tuple[str, tuple[str, ...]], tuple[float, list[tuple[str, str]]]] = {}
 
     @speaks_broker
     def partitions(self, topic: str) -> list[str]:
@@ -78,6 +82,22 @@ class RedisBase:
             (topic, sorted({p.decode() for p in members} | set(self.topics[topic].static_partitions())))
             for topic, members in zip(topics, found, strict=True)
         ]
+
+    def _forget_places(self) -> None:
+        self._joined.clear()
+        self._looked.clear()
+
+    def _join_lately(
+        self, group: str, topics: Sequence[str], *, within_s: float
+    ) -> tuple[list[tuple[str, str]], float]:
+        """What `_join` found, at most `within_s` seconds ago, and how long ago that was."""
+        now = time.monotonic()
+        looked, where = self._looked.get((group, tuple(topics)), (float("-inf"), []))
+        if now - looked <= within_s:
+            return where, now - looked
+        where = self._join(group, topics)
+        self._looked[group, tuple(topics)] = now, where
+        return where, 0.0
 
     def _join(self, group: str, topics: Sequence[str]) -> list[tuple[str, str]]:
         """Every partition of these topics, with the group made where it was missing."""

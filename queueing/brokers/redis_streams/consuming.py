@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from queueing import keys
 from queueing.broker import SAVED_UP_S
-from queueing.brokers.envelope import from_fields, from_json
-from queueing.brokers.redis_streams.base import RedisBase, pairs, speaks_broker
+from queueing.brokers.envelope import from_entry, from_json
+from queueing.brokers.redis_streams.base import RedisBase, speaks_broker
 from queueing.message import Delivery
+
+# A consumer that keeps reading looks for new partitions this often, and an idle one after each wait: together a new
+# partition is noticed within a second.
+LOOK_S, NOTICE_S = 0.5, 1.0
 
 
 class Consuming(RedisBase):
     @speaks_broker
     def read(self, group: str, consumer: str, topics: Sequence[str], limit: int, wait_s: float) -> list[Delivery]:
-        where = self._join(group, topics)
+        # Who does not wait wants to know what there is now.
+        where, age_s = self._join_lately(group, topics, within_s=LOOK_S if wait_s > 0 else 0.0)
         if not where:
             time.sleep(wait_s)
             return []
@@ -26,19 +30,19 @@ class Consuming(RedisBase):
             consumer,
             dict.fromkeys(by_log, ">"),
             count=limit,
-            block=max(1, int(wait_s * 1000)) if wait_s > 0 else None,
+            block=max(1, int(min(wait_s, NOTICE_S - age_s) * 1000)) if wait_s > 0 else None,
         )
         deliveries = []
-        for log, entries in _entries(reply):
+        for log, entries in reply.items() if isinstance(reply, Mapping) else reply or ():  # RESP3 or RESP2
             topic, partition = by_log[log]
             deliveries += [
-                Delivery(from_fields(topic, offset, fields), partition, offset.decode()) for offset, fields in entries
+                Delivery(from_entry(topic, offset, flat), partition, offset.decode()) for offset, flat in entries
             ]
         return deliveries
 
     @speaks_broker
     def read_due(self, group: str, consumer: str, topics: Sequence[str], limit: int) -> list[Delivery]:
-        where = self._join(group, topics)
+        where, _ = self._join_lately(group, topics, within_s=LOOK_S)
         with self.redis.pipeline(transaction=False) as pipe:
             for topic, partition in where:
                 pipe.zcard(keys.retry(topic, partition, group))
@@ -78,10 +82,9 @@ class Consuming(RedisBase):
                 args=[group, dead, consumer, limit - len(found)],
             )
             for offset, attempts, flat in replies:
-                fields = dict(pairs(flat))
                 found.append(
                     Delivery(
-                        from_fields(topic, offset, fields),
+                        from_entry(topic, offset, flat),
                         partition,
                         offset.decode(),
                         attempt=attempts + 1,
@@ -92,12 +95,3 @@ class Consuming(RedisBase):
             self.redis.hdel(keys.beats(group), dead)
             self.redis.hdel(keys.seen(group), dead)
         return found
-
-
-def _entries(reply: Any) -> Iterable[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]:
-    """XREADGROUP's reply, which is a list of pairs on RESP2 and a mapping on RESP3."""
-    if not reply:
-        return []
-    if isinstance(reply, Mapping):
-        return [(log, [pair for chunk in chunks for pair in chunk]) for log, chunks in reply.items()]
-    return [(log, entries) for log, entries in reply]

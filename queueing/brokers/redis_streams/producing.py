@@ -105,3 +105,4 @@ class Producing(RedisBase):
             raise UnknownTopic(f"topic {topic!r} is not declared")
         self.redis.sadd(keys.partitions(topic), partition)
         self.redis.sadd(keys.TOPICS, topic)
+        self._looked.clear()

@@ -31,7 +31,7 @@ class Settling(RedisBase):
             by_partition.setdefault((delivery.message.topic, delivery.partition), []).append(delivery)
         ours = 0
         for where, batch in by_partition.items():
-            offsets = sorted((d.offset for d in batch if d.source == "log"), key=_position)
+            offsets = [d.offset for d in batch if d.source == "log"]
             retried = [d.message.id for d in batch if d.source == "retry"]
             arguments: list[str | int] = [group, consumer, len(offsets), *offsets, *retried]
             ours += self._scripts["ack"](keys=_settle_keys(*where, group), args=arguments)
@@ -96,11 +96,6 @@ class Settling(RedisBase):
                 args=[message_id, again],
             )
         )
-
-
-def _position(offset: str) -> tuple[int, int]:
-    milliseconds, _, number = offset.partition("-")
-    return int(milliseconds), int(number)
 
 
 def _settle_keys(topic: str, partition: str, group: str) -> list[str]:
