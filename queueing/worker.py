@@ -33,6 +33,8 @@ READ_WAIT_S = 1.0  # also how soon a new partition is noticed
 COLLECT_S = 0.1  # while entries trickle in, at most 10 reads a second: never a commit per trickle
 TAKE_OVER_AT_ONCE = 100
 LOOK_S = 0.25  # how often a consumer looks whether delayed messages are due
+RETRIES_S = 0.2  # and whether retried ones are
+BEATS_A_LEASE = 30  # at least: a lease must not end between two beats
 
 
 def consumer_name(group: str) -> str:
@@ -66,6 +68,8 @@ class Worker:
     _next_watch: float = field(default=0.0, init=False)
     _last_read: float = field(default=float("-inf"), init=False)
     _trickling: bool = field(default=False, init=False)
+    _next_beat: float = field(default=float("-inf"), init=False)
+    _next_retries: float = field(default=float("-inf"), init=False)
     _next_look: float = field(default=float("-inf"), init=False)
     _next_due: float = field(default=float("inf"), init=False)
 
@@ -106,7 +110,7 @@ class Worker:
 
     def step(self, wait_s: float) -> int:
         """One turn. Returns how many deliveries it settled or tried to."""
-        self.broker.beat(self.subscription.group, self.consumer)
+        self._beat()
         self._take_over_from_the_dead()
         self._append_what_is_due()
         if not self._held:
@@ -130,9 +134,10 @@ class Worker:
     def _next_alone(self) -> list[Delivery]:
         """A delivery that is handled by itself, its attempt written down."""
         group = self.subscription.group
-        if not self._alone:
+        if not self._alone and self.clock() >= self._next_retries:
             due = self.broker.read_due(group, self.consumer, self.subscription.topics, TAKE_OVER_AT_ONCE)
             self._alone.extend(due)
+            self._next_retries = self.clock() + (0.0 if due else RETRIES_S)
         while self._alone:
             delivery = self._alone.popleft()
             if self.broker.begin_attempt(group, self.consumer, delivery):
@@ -166,14 +171,21 @@ class Worker:
     def _wait_for_rate(self, batch: Sequence[Delivery]) -> None:
         """Pay for what will be handled, in advance; a debt of the group's is waited for by each of its consumers."""
         rate = self.subscription.rate
-        costly = sum(map(self._handling.concerns_us, batch))
+        costly = sum(map(self._handling.concerns_us, batch)) if rate is not None else 0
         if rate is None or not costly:
             return
         wait_s = self.broker.charge(self.subscription.group, costly, rate)
         while wait_s > 0:
             self.sleep(min(wait_s, READ_WAIT_S))
             wait_s -= READ_WAIT_S
+            self._beat()
+
+    def _beat(self) -> None:
+        """Not at every turn: a beat is a write that waits for the disk, as costly as an acknowledgement."""
+        now = self.clock()
+        if now >= self._next_beat:
             self.broker.beat(self.subscription.group, self.consumer)
+            self._next_beat = now + min(0.5, self.subscription.lease_s / BEATS_A_LEASE)
 
     def _take_over_from_the_dead(self) -> None:
         now = self.clock()
@@ -191,4 +203,5 @@ class Worker:
 
     def _new_name(self) -> None:
         self.consumer = self.new_name(self.subscription.group)
+        self._next_beat = float("-inf")  # nobody knows this name yet
         self._handling = Handling(self.subscription, self.broker, self.consumer, self.middlewares, self.rng)

@@ -22,7 +22,7 @@ class Consuming(RedisBase):
         # Who does not wait wants to know what there is now.
         where, age_s = self._join_lately(group, topics, within_s=LOOK_S if wait_s > 0 else 0.0)
         if not where:
-            time.sleep(wait_s)
+            time.sleep(min(wait_s, NOTICE_S - age_s))
             return []
         by_log = {keys.log(topic, partition).encode(): (topic, partition) for topic, partition in where}
         reply = self.redis.xreadgroup(
