@@ -64,6 +64,7 @@ def tables(client: redis.Redis, fences: Iterable[Fence]) -> dict[str, Iterable[R
         _groups(fence, found)
         _gate(client, fence, found)
         states = _States(fence)
+        first_of_this = len(found["placed"])
         for ms, n, fields in _entries(client, keys.log(*where)):
             message_id = text(fields.get(b"id", b"")) or f"{ms}-{n}"
             name, key = text(fields.get(b"n", b"")), text(fields.get(b"k", b""))
@@ -75,7 +76,7 @@ def tables(client: redis.Redis, fences: Iterable[Fence]) -> dict[str, Iterable[R
                 found["placed"] += _placed(fields.get(b"b", b""), ms, message_id, state)
             elif fence.topic == _SALES and name == "shop.SaleScheduled":
                 found["announced"] += _announced(fields.get(b"b", b""))
-        found["placed"] += states.outside_the_log({row[10] for row in found["placed"]})
+        found["placed"] += list(states.outside_the_log({row[10] for row in found["placed"][first_of_this:]}))
     return dict(found)
 
 

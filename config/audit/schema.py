@@ -42,6 +42,9 @@ CREATE TEMP TABLE announced (sale_id bigint, starts_at_ms bigint, ends_at_ms big
 -- is left; later: it came after the fence.
 CREATE TEMP TABLE admitted (order_id text, sale_id bigint, user_id bigint, key text, quantity bigint,
                             price_cents bigint, placed_at_ms bigint, state text);
+-- What a full scan of a partition comes to for a group, beside the counters. `ever_added` is Redis's own count.
+CREATE TEMP TABLE scan (topic text, partition text, name text, skipped bigint, acked bigint, done bigint,
+                        ever_added bigint, pending bigint, undelivered bigint, held bigint);
 -- What had not come to rest when the audit was told to wait for it.
 CREATE TEMP TABLE on_its_way (what text, count bigint);
 
@@ -59,6 +62,18 @@ INSERT INTO admitted
   SELECT order_id, sale_id, user_id, key, quantity, price_cents, placed_at_ms,
          CASE WHEN fenced THEN 'answered' ELSE 'later' END
   FROM answers a WHERE NOT EXISTS (SELECT FROM placed p WHERE p.order_id = a.order_id);
+INSERT INTO scan
+  SELECT g.topic, g.partition, g.name, g.skipped, g.acked, g.done, p.ever_added, coalesce(w.pending, 0),
+         coalesce(u.undelivered, 0), coalesce(h.held, 0)
+  FROM groups g JOIN partitions p USING (topic, partition)
+  LEFT JOIN (SELECT topic, partition, name, count(*) AS pending FROM pending GROUP BY 1, 2, 3) w
+    USING (topic, partition, name)
+  LEFT JOIN (SELECT topic, partition, name, count(*) AS held FROM held GROUP BY 1, 2, 3) h
+    USING (topic, partition, name)
+  LEFT JOIN (SELECT e.topic, e.partition, n.name, count(*) AS undelivered
+             FROM entries e JOIN groups n ON (n.topic, n.partition) = (e.topic, e.partition) AND e.position > n.last
+             WHERE e.fenced GROUP BY 1, 2, 3) u USING (topic, partition, name);
+ANALYZE admitted;
 """
 
 VIEWS = """
