@@ -16,7 +16,7 @@ MESSAGES = 20_000
 
 def rows(redis_url: str, *, messages: int = MESSAGES) -> Iterator[Row]:
     """Two keys: a sale's number, as in the admission log, and an order's UUID, as in everything after it."""
-    for key, what in (("4211", "key: a sale's number"), (None, "key: an order's UUID")):
+    for key, what in (("4211", "key a sale's number"), (None, "key an order's UUID")):
         waiting, pending = _cost(redis_url, messages, key)
         yield Row(f"waiting message, {what}", "bytes", waiting, "its body of 100 bytes", len(BODY), 2.0, at_most=True)
     yield Row("  and more per group that is at it", "bytes", pending, "its body of 100 bytes", len(BODY), None)

@@ -5,20 +5,20 @@ from __future__ import annotations
 from benchmarks.row import Row
 
 HEAD = (
-    f"{'':<36} {'ours':>9} {'unit':<10} {'against':<36} {'theirs':>9} {'ratio':>7}  target\n"
-    f"{'─' * 36} {'─' * 9} {'─' * 10} {'─' * 36} {'─' * 9} {'─' * 7} {'─' * 8}"
+    f"{'':<36} {'ours':>9} {'unit':<10} {'against':<35} {'theirs':>9} {'ratio':>6} target\n"
+    f"{'─' * 36} {'─' * 9} {'─' * 10} {'─' * 35} {'─' * 9} {'─' * 6} {'─' * 8}"
 )
 
 
 def line(row: Row) -> str:
     return (
-        f"{row.name:<36} {row.ours:>9,.0f} {row.unit:<10} {row.against:<36} {row.theirs:>9,.0f} {row.ratio:>7.2f}"
+        f"{row.name:<36} {row.ours:>9,.0f} {row.unit:<10} {row.against:<35} {row.theirs:>9,.0f} {row.ratio:>6.2f}"
         f" {_target(row)}"
     )
 
 
 def _target(row: Row) -> str:
     if row.target is None:
-        return " reported"
-    verdict = "" if row.reached else "  MISSED"
-    return f" {'≤' if row.at_most else '≥'} {row.target:g}{verdict}"
+        return "reported"
+    verdict = "" if row.reached else " MISSED"
+    return f"{'≤' if row.at_most else '≥'} {row.target:g}{verdict}"

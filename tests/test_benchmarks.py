@@ -1,0 +1,93 @@
+"""`make bench` with small counts: every row of the report is there and well formed. Times are not judged here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from benchmarks import machine, memory, outbox, per_message, queue
+from benchmarks.peers import OURS, PEERS
+from benchmarks.row import Row
+from benchmarks.table import HEAD, line
+from config.stack.servers import Valkey
+
+KEYS = ["name", "unit", "ours", "against", "theirs", "ratio", "target", "reached"]
+INSTALLED = [peer for peer in PEERS if find_spec(peer.name)]
+
+
+@pytest.fixture(scope="module")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of its own: benchmarks empty every database they are given."""
+    valkey = Valkey(tmp_path_factory.mktemp("bench") / "valkey")
+    valkey.start()
+    yield valkey.url
+    valkey.stop()
+
+
+def well_formed(rows: list[Row]) -> bool:
+    for row in rows:
+        assert list(row.as_json()) == KEYS
+        assert row.ours > 0
+        assert row.theirs > 0
+        assert len(line(row)) <= 120
+    return bool(rows)
+
+
+def test_the_queue_is_measured_against_raw_commands(redis_url: str) -> None:
+    rows = list(queue.rows(redis_url, messages=1200, pairs=1))
+
+    assert well_formed(rows)
+    assert [row.target for row in rows] == [0.8, 0.7]
+
+
+def test_memory_is_counted_per_message_and_per_group(redis_url: str) -> None:
+    short_key, long_key, pending = memory.rows(redis_url, messages=5000)
+
+    assert well_formed([short_key, long_key, pending])
+    assert short_key.reached  # a count of bytes, not a time: it must hold on every machine
+    assert 100 < short_key.ours < long_key.ours
+    assert (pending.target, pending.reached) == (None, True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_relay_is_measured_with_rows_of_the_real_outbox(redis_url: str) -> None:
+    [row] = outbox.rows(redis_url, count=1500, pairs=1)
+
+    assert well_formed([row])
+    assert row.target == 0.5
+
+
+def test_a_worker_process_of_ours_finishes_its_count(redis_url: str) -> None:
+    runner = per_message.Runner(OURS, redis_url, 1, share=0.02)
+    runner.send()
+
+    assert runner.run() > 0
+
+
+@pytest.mark.skipif(not INSTALLED, reason="the extra `bench` is not installed")
+def test_every_peer_finishes_its_count_and_the_best_is_named(redis_url: str) -> None:
+    rows = list(per_message.rows(redis_url, peers=INSTALLED, share=0.05, rounds=1))
+
+    assert well_formed(rows)
+    *each, best, relaxed = rows
+    assert len(each) == len(INSTALLED)
+    assert best.theirs == max(row.theirs for row in each)
+    assert (best.target, relaxed.target) == (10.0, None)
+
+
+def test_a_target_is_the_least_ratio_or_the_greatest() -> None:
+    fast = Row("work", "messages/s", 80, "raw", 100, 0.8)
+    slow = Row("work", "messages/s", 79, "raw", 100, 0.8)
+    lean = Row("memory", "bytes", 190, "its body", 100, 2.0, at_most=True)
+    fat = Row("memory", "bytes", 210, "its body", 100, 2.0, at_most=True)
+
+    assert [row.reached for row in (fast, slow, lean, fat)] == [True, False, True, False]
+    assert ["MISSED" in line(row) for row in (fast, slow, lean, fat)] == [False, True, False, True]
+    assert max(map(len, HEAD.splitlines())) <= 120
+
+
+def test_the_machine_is_named_beside_the_figures(tmp_path: Path) -> None:
+    assert "fdatasync/s" in machine.describe(tmp_path)
