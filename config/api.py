@@ -8,8 +8,9 @@ from __future__ import annotations
 import logging
 
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
@@ -74,6 +75,15 @@ def not_found(request: HttpRequest, why: Http404) -> HttpResponse:
 @api.exception_handler(RequestDataTooBig)
 def too_big(request: HttpRequest, why: RequestDataTooBig) -> HttpResponse:
     return error(413, "body_too_large", "The body is too large.")
+
+
+def unreadable(request: HttpRequest, why: Exception | type[Exception]) -> HttpResponse:
+    """The CSRF check reads a body as a form when its type says so, though it may be none, or one of 2,000 fields."""
+    return error(400, "bad_request", "This can't be read.")
+
+
+for senders_fault in (MultiPartParserError, SuspiciousOperation, BadRequest):
+    api.add_exception_handler(senders_fault, unreadable)
 
 
 def away(request: HttpRequest, why: Exception | type[Exception]) -> HttpResponse:

@@ -107,6 +107,8 @@ GARBLED = [
     (b'{"quantity": true}', (422, "invalid")),
     (b'{"quantity": 1.0}', (422, "invalid")),
     (b'{"quantity": null}', (422, "invalid")),
+    (b'{"quantity": 1, "quantity": 2}', (422, "invalid")),
+    (b'{"quantity": 1, "quantit\\u0079": 1}', (422, "invalid")),
     (b'{"quantity": 1, "price_cents": 1}', (422, "invalid")),
     (b'{"quantity": 1, "status": "paid"}', (422, "invalid")),
     (b'{"quantity": 1, "user_id": 2}', (422, "invalid")),
@@ -243,6 +245,24 @@ def test_a_form_of_another_shape_is_refused(browser, valkey, open_sale):
     response = browser.post(BUY, form, headers={"Idempotency-Key": "first-try"})
 
     assert code(response)[0] in {400, 422}
+    assert Order.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("multipart/form-data", b"{}"),
+        ("multipart/form-data; boundary=x", b"--x\r\nContent-Transfer-Encoding: base64"),
+        ("application/x-www-form-urlencoded", b"&".join(b"a=1" for _ in range(2_000))),
+    ],
+)
+def test_a_body_that_claims_to_be_a_form_and_is_none_is_the_senders_fault(browser, valkey, open_sale, kind, body):
+    open_sale()
+
+    response = browser.generic("POST", BUY, body, kind, headers={"Idempotency-Key": "first-try"})
+
+    assert response.status_code in {400, 403}
+    assert code(response)[1] in {"bad_request", "csrf_failed"}
     assert Order.objects.count() == 0
 
 
