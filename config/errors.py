@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import redis
+from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
@@ -15,6 +16,8 @@ AWAY = (OperationalError, InterfaceError, redis.ConnectionError, redis.TimeoutEr
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if isinstance(exception, RequestDataTooBig):
+        return _answer(request, 413, "body_too_large", "That is too much", page="400")
     return _answer(request, 400, "bad_request", "This can't be read")
 
 

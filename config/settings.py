@@ -229,5 +229,11 @@ LOGGING = {
     "filters": {"not healthz": {"()": "config.logs.NotHealthz"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["not healthz"]}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {"django.request": {"level": "ERROR"}, "celery": {"level": "WARNING"}},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        # A line, or forty of trace, for every forged form, oversized body and odd Host would let whoever sends them
+        # fill the disk. Each was refused and told so.
+        "django.security": {"level": "CRITICAL"},
+        "celery": {"level": "WARNING"},
+    },
 }
