@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.contrib.auth.models import AbstractUser
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
@@ -90,6 +91,11 @@ class Sale(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("shop:sale", args=[self.pk])
+
+    def clean(self) -> None:
+        # The gate counts milliseconds since 1970, and refuses what is before; a year with two digits is such a date.
+        if self.starts_at is not None and self.starts_at.timestamp() < 0:
+            raise ValidationError({"starts_at": "A sale starts after 1970."})
 
     def state_at(self, now: datetime) -> SaleState:
         """The clock is passed in, so that a page judges all its sales by one instant."""
