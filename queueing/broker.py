@@ -25,10 +25,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from queueing.message import Delivery, Message
 from queueing.topic import Topic
+
+# Where a group stands in a partition: the beginning of what is kept, the end, a moment (milliseconds since 1970 on the
+# broker's clock: the first entry appended then or later), or the offset of the entry that is read next.
+Position = str | int
+BEGINNING: Final = "beginning"
+END: Final = "now"
 
 SAVED_UP_S = 0.1  # of a group's rate: an idle group may start with this much at once, and not more
 
@@ -50,13 +56,15 @@ class GroupStats:
     group: str
     appended: int
     acked: int
-    skipped: int
+    skipped: int  # passed over unread: trimmed before it began, or before where it was put; less what it reads again
     done: int
     in_flight: int
     delayed: int
     dead: int
     oldest_age_ms: int  # age of the oldest entry nobody acknowledged; 0 when there is none
     later: int = 0  # of the partition, the same for every group: messages that are not due yet
+    trimmed: int = 0  # of the partition: entries that were appended and dropped again; appended = kept + trimmed
+    kept: int = 0
 
     @property
     def lag(self) -> int:
@@ -94,7 +102,24 @@ class Broker(Protocol):
         """Consumer → something that changes whenever it beats. Lists everybody who may hold an entry."""
 
     def read(self, group: str, consumer: str, topics: Sequence[str], limit: int, wait_s: float) -> list[Delivery]:
-        """Up to `limit` new entries of each partition, waiting up to `wait_s` s. A new group starts at the first."""
+        """Up to `limit` new entries of each partition, waiting up to `wait_s` s. A new group begins where `start_at`
+        said, otherwise with the first entry that is kept."""
+
+    def start_at(self, group: str, start: Position) -> None:
+        """Where this group begins in partitions it has never read. `END` is counted from the first time it is said."""
+
+    def seek(self, group: str, topic: str, partition: str, to: Position, *, dry_run: bool = False) -> int:
+        """Put a group somewhere else. Returns how many entries it will read from there to the end.
+
+        What its consumers hold from there on is taken out of their hands, as it comes again. What it holds from before,
+        its retries and its dead letters stay. Counters stay exact.
+        """
+
+    def trim(self, topic: str, groups: Sequence[str]) -> int:
+        """Drop old entries as the topic's retention says, a bounded number. Returns how many.
+
+        Never one that a group has not settled, and nothing of a partition that one of `groups` has not begun to read.
+        """
 
     def read_due(self, group: str, consumer: str, topics: Sequence[str], limit: int) -> list[Delivery]:
         """Up to `limit` retried messages whose time has come, each `alone`."""

@@ -4,12 +4,13 @@
     q:partitions:<topic>              set     partition names of a topic
     q:beats:<group>                   hash    consumer → beat counter (liveness; only its *change* means anything)
     q:seen:<group>                    hash    consumer → Redis's clock at its last beat, ms (for display)
+    q:start:<group>                   hash    topic → when a group that starts "now" first said so, ms (Redis's clock)
     q:rate:<group>                    hash    tokens (may be negative: a debt), at (Redis's clock, ms, fractional)
     q:{<topic>:<p>}:log               stream  entries: id, n(ame), v(ersion), k(ey), at (ms), b(ody), h(eaders), d(ue)
-    q:{<topic>:<p>}:meta              hash    appended; scheduled, promoted, cancelled (of delayed messages)
+    q:{<topic>:<p>}:meta              hash    appended, trimmed; of delayed messages: scheduled, promoted, cancelled
     q:{<topic>:<p>}:later             zset    message id → due, ms (Redis's clock): delayed, not in the log yet
     q:{<topic>:<p>}:drafts            hash    message id → envelope (JSON) and "<message id>:b" → body, of all in later
-    q:{<topic>:<p>}:<group>           hash    skipped, acked, done
+    q:{<topic>:<p>}:<group>           hash    skipped, acked, done; from (the offset after which it began)
     q:{<topic>:<p>}:<group>:retry     zset    message id → due, ms (Redis's clock)
     q:{<topic>:<p>}:<group>:holders   hash    message id → consumer that works on this retried message now
     q:{<topic>:<p>}:<group>:waiting   hash    message id → envelope and history (JSON), of all in retry and holders;
@@ -17,9 +18,9 @@
     q:{<topic>:<p>}:<group>:dead      zset    message id → buried at, ms
     q:{<topic>:<p>}:<group>:graves    hash    message id → envelope, reason and history (JSON)
 
-Always, per partition and group: appended = skipped + acked + pending + undelivered, and
-acked = done + |retry| + |holders| + |dead|; per partition: scheduled = promoted + cancelled + |later|.
-`manage.py audit` counts both sides.
+Always, per partition: appended = entries in the log + trimmed, and scheduled = promoted + cancelled + |later|;
+per partition and group: appended = skipped + acked + pending + undelivered, and
+acked = done + |retry| + |holders| + |dead|. `manage.py audit` counts both sides.
 """
 
 from __future__ import annotations
@@ -37,6 +38,10 @@ def beats(group: str) -> str:
 
 def seen(group: str) -> str:
     return f"q:seen:{group}"
+
+
+def start(group: str) -> str:
+    return f"q:start:{group}"
 
 
 def rate(group: str) -> str:

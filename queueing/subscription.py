@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal
 
+from queueing.broker import Position
 from queueing.event import Event
 from queueing.retry import RetryPolicy
 
@@ -25,6 +27,8 @@ class Subscription:
     lease_s: how long a consumer may stand still before another takes its messages; a transaction ends before that.
     rate: messages a second that all consumers of the group together may begin to handle; None is no cap. What the
         group only acknowledges, as it does not subscribe to it, is free.
+    start: where a group that is new begins: "beginning" (of what is kept), "now", or an aware datetime. One that has
+        begun stays where it is; `manage.py queue reset` moves it.
     """
 
     group: str
@@ -33,6 +37,15 @@ class Subscription:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     lease_s: float = 15.0
     rate: float | None = None
+    start: Literal["beginning", "now"] | datetime = "beginning"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.start, datetime) and self.start.tzinfo is None:
+            raise ValueError(f"{self.group}: start={self.start} has no time zone; whose time is it?")
+
+    @property
+    def start_position(self) -> Position:
+        return int(self.start.timestamp() * 1000) if isinstance(self.start, datetime) else self.start
 
     @property
     def topics(self) -> list[str]:

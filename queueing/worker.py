@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from queueing.broker import SAVED_UP_S, Broker
+from queueing.broker import BEGINNING, SAVED_UP_S, Broker
 from queueing.crashpoint import crashpoint
 from queueing.errors import BrokerUnavailable, StoreUnavailable
 from queueing.handling import Handling
@@ -75,6 +75,8 @@ class Worker:
 
     def __post_init__(self) -> None:
         self._watch = Watch(self.subscription.lease_s, self.clock)
+        if self.subscription.start_position != BEGINNING:
+            self.broker.start_at(self.subscription.group, self.subscription.start_position)
         self._new_name()
 
     def run(self) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from queueing.broker import SAVED_UP_S, Failure, GroupStats
+from queueing.broker import BEGINNING, END, SAVED_UP_S, Failure, GroupStats, Position
 from queueing.errors import TopicFull, UnknownTopic
 from queueing.message import Delivery, Message
 from queueing.topic import Topic
@@ -31,13 +31,21 @@ class _Held:
 class _Group:
     """One consumer group's view of one partition."""
 
-    next_index: int = 0
+    next_index: int = 0  # counted from the first entry ever appended
+    skipped: int = 0
     acked: int = 0
     done: int = 0
     pending: dict[str, _Held] = field(default_factory=dict)  # offset → new entries in hand
     working: dict[str, _Held] = field(default_factory=dict)  # message id → retried messages in hand
     delayed: dict[str, tuple[float, Delivery]] = field(default_factory=dict)  # message id → (due, delivery)
     dead: dict[str, tuple[Delivery, Failure]] = field(default_factory=dict)
+
+    def seek(self, index: int) -> None:
+        """Read on from there; what was in hand from there on comes again."""
+        self.next_index = index
+        for offset in [offset for offset in self.pending if int(offset) >= index]:
+            del self.pending[offset]
+        self.skipped = index - len(self.pending) - self.acked
 
     def take(self, consumer: str, delivery: Delivery) -> bool:
         """Out of this consumer's hands, if it is in them."""
@@ -86,6 +94,8 @@ class MemoryBroker:
     _logs: dict[tuple[str, str], list[Message]] = field(default_factory=dict)
     _stamps: dict[tuple[str, str], list[float]] = field(default_factory=dict)
     _later: dict[tuple[str, str], _Later] = field(default_factory=dict)
+    _trimmed: dict[tuple[str, str], int] = field(default_factory=dict)
+    _starts: dict[str, Position] = field(default_factory=dict)
     _groups: dict[tuple[str, str, str], _Group] = field(default_factory=dict)
     _beats: dict[str, dict[str, str]] = field(default_factory=dict)
     _buckets: dict[str, tuple[float, float]] = field(default_factory=dict)
@@ -145,7 +155,7 @@ class MemoryBroker:
             return
         log = self._logs.get((topic.name, partition), [])
         gate = self._groups.get((topic.name, partition, topic.gate_group), _Group())
-        lag = len(log) - gate.acked
+        lag = self._trimmed.get((topic.name, partition), 0) + len(log) - gate.acked - gate.skipped
         if lag + more > topic.capacity:
             raise TopicFull(topic.name, lag, topic.capacity, retry_after=1.0)
 
@@ -172,17 +182,63 @@ class MemoryBroker:
 
     def _views(self, group: str, topics: Sequence[str]) -> list[tuple[str, str, _Group]]:
         return [
-            (topic, partition, self._groups.setdefault((topic, partition, group), _Group()))
+            (topic, partition, self._begin(group, topic, partition))
             for topic in topics
             for partition in self.partitions(topic)
         ]
 
+    def _begin(self, group: str, topic: str, partition: str) -> _Group:
+        view = self._groups.get((topic, partition, group))
+        if view is None:
+            view = self._groups[topic, partition, group] = _Group()
+            view.seek(self._index((topic, partition), self._starts.get(group, BEGINNING)))
+        return view
+
+    def _index(self, where: tuple[str, str], to: Position) -> int:
+        first, stamps = self._trimmed.get(where, 0), self._stamps.get(where, [])
+        end = first + len(stamps)
+        if to in (BEGINNING, END):
+            return first if to == BEGINNING else end
+        if isinstance(to, int):
+            return next((first + n for n, at in enumerate(stamps) if at * 1000 >= to), end)
+        if not to.isdigit():
+            raise ValueError(f"{to!r} is no offset; one looks like 17")
+        return min(end, max(first, int(to)))
+
+    def start_at(self, group: str, start: Position) -> None:
+        # A moment, so that a partition that appears later is read from its first entry.
+        self._starts.setdefault(group, int(self.clock() * 1000) if start == END else start)
+
+    def seek(self, group: str, topic: str, partition: str, to: Position, *, dry_run: bool = False) -> int:
+        index = self._index((topic, partition), to)
+        if not dry_run:
+            self._begin(group, topic, partition).seek(index)
+        return self._trimmed.get((topic, partition), 0) + len(self._logs.get((topic, partition), [])) - index
+
+    def trim(self, topic: str, groups: Sequence[str]) -> int:
+        declared, total = self.topics[topic], 0
+        for where in [where for where in self._logs if where[0] == topic]:
+            views = {group: view for (*place, group), view in self._groups.items() if tuple(place) == where}
+            if not views or set(groups) - set(views):
+                continue
+            floor = min(min([view.next_index, *map(int, view.pending)]) for view in views.values())
+            first, stamps = self._trimmed.get(where, 0), self._stamps[where]
+            kept_s, most = declared.retention_s, declared.retention_messages
+            old = 0 if kept_s is None else sum(at < self.clock() - kept_s for at in stamps)
+            surplus = 0 if most is None else len(stamps) - most
+            gone = max(0, min(floor - first, max(old, surplus)))
+            del self._logs[where][:gone], self._stamps[where][:gone]
+            self._trimmed[where] = first + gone
+            total += gone
+        return total
+
     def read(self, group: str, consumer: str, topics: Sequence[str], limit: int, wait_s: float) -> list[Delivery]:
         found: list[Delivery] = []
         for topic, partition, view in self._views(group, topics):
-            log, stop = self._logs.get((topic, partition), []), view.next_index + limit
-            while view.next_index < min(len(log), stop):
-                delivery = Delivery(log[view.next_index], partition, str(view.next_index))
+            log, first = self._logs.get((topic, partition), []), self._trimmed.get((topic, partition), 0)
+            stop = view.next_index + limit
+            while view.next_index < min(first + len(log), stop):
+                delivery = Delivery(log[view.next_index - first], partition, str(view.next_index))
                 view.pending[delivery.offset] = _Held(delivery, consumer)
                 view.next_index += 1
                 found.append(delivery)
@@ -284,22 +340,25 @@ class MemoryBroker:
             for topic, partition, view in self._views(group, topics):
                 log = self._logs.get((topic, partition), [])
                 unacked = [int(offset) for offset in view.pending] + [view.next_index]
-                oldest = min(unacked)
+                first = self._trimmed.get((topic, partition), 0)
+                oldest = min(unacked) - first
                 age = self.clock() - self._stamps[topic, partition][oldest] if oldest < len(log) else 0.0
                 rows.append(
                     GroupStats(
                         topic=topic,
                         partition=partition,
                         group=group,
-                        appended=len(log),
+                        appended=first + len(log),
                         acked=view.acked,
-                        skipped=0,
+                        skipped=view.skipped,
                         done=view.done,
                         in_flight=len(view.pending) + len(view.working),
                         delayed=len(view.delayed),
                         dead=len(view.dead),
                         oldest_age_ms=int(age * 1000),
                         later=len(self._later.get((topic, partition), _Later()).waiting),
+                        trimmed=first,
+                        kept=len(log),
                     )
                 )
         return rows

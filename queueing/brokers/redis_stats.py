@@ -9,7 +9,7 @@ from queueing import keys
 from queueing.broker import GroupStats
 
 Log = tuple[str, str]  # topic, partition
-_PER_LOG = 3
+_PER_LOG = 4
 _PER_GROUP = 5
 
 
@@ -24,9 +24,10 @@ def read_stats_at(client: Any, where: Sequence[tuple[str, str, str]]) -> tuple[i
     with client.pipeline(transaction=False) as pipe:
         pipe.time()
         for topic, partition in logs:
-            pipe.hget(keys.meta(topic, partition), "appended")
+            pipe.hmget(keys.meta(topic, partition), "appended", "trimmed")
             pipe.xinfo_groups(keys.log(topic, partition))
             pipe.zcard(keys.later(topic, partition))
+            pipe.xlen(keys.log(topic, partition))
         for topic, partition, group in where:
             pipe.hmget(keys.counters(topic, partition, group), "skipped", "acked", "done")
             pipe.zcard(keys.retry(topic, partition, group))
@@ -39,19 +40,22 @@ def read_stats_at(client: Any, where: Sequence[tuple[str, str, str]]) -> tuple[i
     now_ms = clock[0] * 1000 + clock[1] // 1000
     about_logs = dict(zip(logs, _chunks(replies, 0, _PER_LOG), strict=False))
     rows = list(_chunks(replies, len(logs) * _PER_LOG, _PER_GROUP))
-    first_undelivered = _first_undelivered(client, where, {log: infos for log, (_, infos, _) in about_logs.items()})
+    first_undelivered = _first_undelivered(client, where, {log: infos for log, (_, infos, _, _) in about_logs.items()})
     stats = []
     for number, (topic, partition, group) in enumerate(where):
         seen, delayed, held, dead, pending = rows[number]
         in_flight, first_pending = _pending(pending)
         skipped, acked, done = (int(value or 0) for value in seen)
+        (appended, trimmed), infos, later, kept = about_logs[topic, partition]
+        if not _has_begun(infos, group):
+            skipped = int(trimmed or 0)  # it will start with the first entry that is kept
         oldest = min((ms for ms in (first_pending, first_undelivered[number]) if ms), default=now_ms)
         stats.append(
             GroupStats(
                 topic=topic,
                 partition=partition,
                 group=group,
-                appended=int(about_logs[topic, partition][0] or 0),
+                appended=int(appended or 0),
                 acked=acked,
                 skipped=skipped,
                 done=done,
@@ -59,10 +63,16 @@ def read_stats_at(client: Any, where: Sequence[tuple[str, str, str]]) -> tuple[i
                 delayed=delayed,
                 dead=dead,
                 oldest_age_ms=max(0, now_ms - oldest),
-                later=about_logs[topic, partition][2],
+                later=later,
+                trimmed=int(trimmed or 0),
+                kept=kept,
             )
         )
     return now_ms, stats
+
+
+def _has_begun(infos: Any, group: str) -> bool:
+    return not isinstance(infos, Exception) and any(_name(info["name"]) == group for info in infos)
 
 
 def _chunks(replies: Sequence[Any], start: int, size: int) -> Sequence[Sequence[Any]]:

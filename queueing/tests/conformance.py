@@ -10,13 +10,15 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from queueing.broker import Broker, Failure
+from queueing.broker import BEGINNING, END, Broker, Failure
 from queueing.errors import TopicFull, UnknownTopic
 from queueing.message import Message, new_id
 from queueing.topic import Topic
 
 TOPICS = {
     "parcels": Topic("parcels", partitions=2),
+    "brief": Topic("brief", retention_s=0.05),
+    "few": Topic("few", retention_messages=3),
     "per.sale": Topic("per.sale", dynamic=True, gate_group="cooks", capacity=5),
 }
 WHY = Failure("the oven is cold", "Traceback …")
@@ -349,10 +351,186 @@ class BrokerConformance:
 
         assert broker.beats("cooks")["ada"] != before
 
+    def test_trimming_drops_what_is_old_and_settled(self, broker: Broker, pass_time: Callable[[float], None]) -> None:
+        broker.produce([parcel(topic="brief") for _ in range(3)])
+        broker.ack("cooks", "ada", broker.read("cooks", "ada", ["brief"], 10, 0))
+
+        assert broker.trim("brief", ["cooks"]) == 0  # settled, and young
+        pass_time(0.06)
+        broker.produce([parcel(topic="brief")])
+        assert broker.trim("brief", ["cooks"]) == 3
+
+        assert self.kept(broker, "brief") == (4, 1, 3)
+        assert self.count(broker, "lag", topics=["brief"]) == 1
+        assert len(broker.read("cooks", "ada", ["brief"], 10, 0)) == 1
+
+    def test_trimming_keeps_the_newest_so_many(self, broker: Broker) -> None:
+        broker.produce([parcel(topic="few") for _ in range(8)])
+        broker.ack("cooks", "ada", broker.read("cooks", "ada", ["few"], 10, 0))
+
+        assert broker.trim("few", ["cooks"]) == 5
+        assert broker.trim("few", ["cooks"]) == 0
+        assert self.kept(broker, "few") == (8, 3, 5)
+
+    def test_what_any_group_has_not_settled_is_never_trimmed(self, broker: Broker) -> None:
+        """Drill 7: a backlog over any cap. One entry pending in one group holds everything after it."""
+        broker.produce([parcel(topic="few") for _ in range(10)])
+        broker.ack("cooks", "ada", broker.read("cooks", "ada", ["few"], 10, 0))
+        held = broker.read("waiters", "lin", ["few"], 6, 0)
+        broker.ack("waiters", "lin", [held[0], held[1], held[3], held[5]])
+
+        assert broker.trim("few", ["cooks", "waiters"]) == 2
+        broker.ack("waiters", "lin", [held[2]])
+        assert broker.trim("few", ["cooks", "waiters"]) == 2
+        broker.ack("waiters", "lin", [held[4]])
+        assert broker.trim("few", ["cooks", "waiters"]) == 2, "six are read, four are not"
+        assert len(broker.read("waiters", "sam", ["few"], 10, 0)) == 4
+        assert self.kept(broker, "few") == (10, 4, 6)
+
+    def test_a_group_that_never_read_a_partition_still_needs_all_of_it(self, broker: Broker) -> None:
+        """Its consumers may have been down since the partition was made."""
+        broker.produce([parcel(topic="few") for _ in range(8)])
+        broker.ack("cooks", "ada", broker.read("cooks", "ada", ["few"], 10, 0))
+
+        assert broker.trim("few", ["cooks", "waiters"]) == 0
+        assert len(broker.read("waiters", "lin", ["few"], 10, 0)) == 8
+
+    def test_a_topic_without_retention_is_never_trimmed(self, broker: Broker) -> None:
+        broker.produce([parcel() for _ in range(8)])
+        broker.ack("cooks", "ada", broker.read("cooks", "ada", ["parcels"], 10, 0))
+
+        assert broker.trim("parcels", ["cooks"]) == 0
+
+    def test_a_worker_that_died_before_a_trim_is_taken_over_after_it(self, broker: Broker) -> None:
+        """Drill 7: its entries are all there, its lag is exact."""
+        broker.produce([parcel(topic="few") for _ in range(10)])
+        first = broker.read("cooks", "zombie", ["few"], 10, 0)
+        broker.ack("cooks", "zombie", first[:5])
+        assert broker.trim("few", ["cooks"]) == 5
+        assert self.count(broker, "lag", topics=["few"]) == 5
+
+        taken = broker.take_over("cooks", "zombie", "ada", ["few"], 10)
+
+        assert [d.message for d in taken] == [d.message for d in first[5:]]
+        assert broker.ack("cooks", "ada", taken) == 5
+        assert self.count(broker, "lag", topics=["few"]) == 0
+
+    def test_a_group_that_comes_after_a_trim_starts_with_the_first_that_is_kept(self, broker: Broker) -> None:
+        broker.produce([parcel(topic="few") for _ in range(8)])
+        broker.ack("cooks", "ada", broker.read("cooks", "ada", ["few"], 10, 0))
+        broker.trim("few", ["cooks"])
+        assert self.count(broker, "lag", topics=["few"], group="historians") == 3
+
+        batch = broker.read("historians", "lin", ["few"], 10, 0)
+
+        assert len(batch) == 3
+        assert self.count(broker, "skipped", topics=["few"], group="historians") == 5
+        assert self.count(broker, "lag", topics=["few"], group="historians") == 3
+        broker.ack("historians", "lin", batch)
+        assert self.count(broker, "lag", topics=["few"], group="historians") == 0
+
+    def test_a_group_may_start_now_and_then_misses_nothing(
+        self, broker: Broker, pass_time: Callable[[float], None]
+    ) -> None:
+        broker.produce([parcel(), parcel("sale-1", topic="per.sale")])
+        pass_time(0.01)
+        broker.start_at("waiters", END)
+        topics = ["parcels", "per.sale"]
+        assert broker.read("waiters", "lin", topics, 10, 0) == []
+        assert self.count(broker, "lag", topics=topics, group="waiters") == 0
+
+        broker.produce([parcel(), parcel("sale-1", topic="per.sale"), parcel("sale-2", topic="per.sale")])
+
+        batch = broker.read("waiters", "lin", topics, 10, 0)
+        assert len(batch) == 3, "the new partition from its first entry"
+        assert self.count(broker, "lag", topics=topics, group="waiters") == 3
+        assert self.count(broker, "skipped", topics=topics, group="waiters") == 2
+
+    def test_a_group_may_start_at_a_moment(
+        self, broker: Broker, now_ms: Callable[[], int], pass_time: Callable[[float], None]
+    ) -> None:
+        broker.produce([parcel(), parcel()])
+        pass_time(0.01)
+        broker.start_at("waiters", now_ms())
+        broker.produce([parcel("from-here-on")])
+
+        [received] = broker.read("waiters", "lin", ["parcels"], 10, 0)
+
+        assert received.message.key == "from-here-on"
+
+    def test_a_group_that_has_begun_stays_where_it_is(self, broker: Broker) -> None:
+        broker.read("cooks", "ada", ["parcels"], 10, 0)
+        broker.produce([parcel()])
+        broker.start_at("cooks", END)
+
+        assert len(broker.read("cooks", "ada", ["parcels"], 10, 0)) == 1
+
+    def test_a_group_put_at_the_beginning_reads_everything_again_and_counts_it(self, broker: Broker) -> None:
+        broker.produce([parcel(topic="few") for _ in range(6)])
+        batch = broker.read("cooks", "ada", ["few"], 4, 0)
+        broker.ack("cooks", "ada", batch[:1])
+        broker.bury("cooks", "ada", batch[1], WHY)
+
+        assert broker.seek("cooks", "few", "0", BEGINNING, dry_run=True) == 6
+        assert self.count(broker, "lag", topics=["few"]) == 4
+        assert broker.seek("cooks", "few", "0", BEGINNING) == 6
+
+        assert self.count(broker, "lag", topics=["few"]) == 6
+        assert broker.ack("cooks", "ada", batch[2:]) == 0, "what it held comes again, so it is not its own any more"
+        again = broker.read("cooks", "ada", ["few"], 10, 0)
+        assert [d.message for d in again[:4]] == [d.message for d in batch]
+        assert broker.ack("cooks", "ada", again) == 6
+        assert self.count(broker, "lag", topics=["few"]) == 0
+        [row] = broker.stats({"cooks": ["few"]})
+        assert (row.acked, row.skipped, row.done, row.dead) == (8, -2, 7, 1)
+
+    def test_a_group_put_at_an_offset_reads_from_there_and_keeps_what_it_holds_from_before(
+        self, broker: Broker
+    ) -> None:
+        broker.produce([parcel(topic="few") for _ in range(6)])
+        batch = broker.read("cooks", "ada", ["few"], 6, 0)
+        broker.ack("cooks", "ada", batch[3:5])
+
+        assert broker.seek("cooks", "few", "0", batch[4].offset) == 2
+
+        assert self.count(broker, "in_flight", topics=["few"]) == 3
+        assert self.count(broker, "lag", topics=["few"]) == 5
+        assert broker.ack("cooks", "ada", batch[:4]) == 3
+        again = broker.read("cooks", "ada", ["few"], 10, 0)
+        assert [d.offset for d in again] == [d.offset for d in batch[4:]]
+        broker.ack("cooks", "ada", again)
+        assert self.count(broker, "lag", topics=["few"]) == 0
+
+    def test_a_group_put_at_a_moment_or_the_end(
+        self, broker: Broker, now_ms: Callable[[], int], pass_time: Callable[[float], None]
+    ) -> None:
+        broker.produce([parcel(topic="few"), parcel(topic="few")])
+        pass_time(0.01)
+        moment = now_ms()
+        broker.produce([parcel(topic="few")])
+
+        assert broker.seek("cooks", "few", "0", moment) == 1
+        assert self.count(broker, "lag", topics=["few"]) == 1
+        assert broker.seek("cooks", "few", "0", END) == 0
+        assert self.count(broker, "lag", topics=["few"]) == 0
+        assert broker.seek("cooks", "few", "0", now_ms() + 60_000) == 0
+        broker.produce([parcel(topic="few")])
+        assert len(broker.read("cooks", "ada", ["few"], 10, 0)) == 1
+
+    def test_an_offset_that_is_none_is_refused(self, broker: Broker) -> None:
+        with pytest.raises(ValueError, match="no offset"):
+            broker.seek("cooks", "few", "0", "yesterday")
+
+    @staticmethod
+    def kept(broker: Broker, topic: str) -> tuple[int, int, int]:
+        """Appended, still in the log, trimmed."""
+        [row] = broker.stats({"cooks": [topic]})
+        return row.appended, row.kept, row.trimmed
+
     @staticmethod
     def later(broker: Broker, topic: str = "parcels") -> int:
         return sum(row.later for row in broker.stats({"cooks": [topic]}))
 
     @staticmethod
-    def count(broker: Broker, name: str, *, topics: list[str] | None = None) -> int:
-        return sum(getattr(row, name) for row in broker.stats({"cooks": topics or ["parcels"]}))
+    def count(broker: Broker, name: str, *, topics: list[str] | None = None, group: str = "cooks") -> int:
+        return sum(getattr(row, name) for row in broker.stats({group: topics or ["parcels"]}))

@@ -70,13 +70,17 @@ def heard(broker: RedisStreamsBroker) -> list[str]:
 class TestPublishing:
     @pytest.mark.parametrize(
         "when",
-        [{"delay": 60}, {"delay": timedelta(minutes=1)}, {"deliver_at": datetime.now(UTC) + timedelta(seconds=60)}],
+        [
+            lambda: {"delay": 60},
+            lambda: {"delay": timedelta(minutes=1)},
+            lambda: {"deliver_at": datetime.now(UTC) + timedelta(seconds=60)},
+        ],
         ids=["seconds", "timedelta", "moment"],
     )
     def test_a_delayed_event_waits_in_its_partition(
-        self, broker: RedisStreamsBroker, relay: Relay, when: dict[str, object]
+        self, broker: RedisStreamsBroker, relay: Relay, when: Callable[[], dict[str, object]]
     ) -> None:
-        message_id = ring(**when)
+        message_id = ring(**when())
         due_ms = OutboxMessage.objects.get(message_id=message_id).deliver_at_ms
         assert due_ms / 1000 == pytest.approx(time.time() + 60, abs=30)
 

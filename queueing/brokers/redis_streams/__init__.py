@@ -16,12 +16,13 @@ from queueing.brokers.redis_streams.base import speaks_broker
 from queueing.brokers.redis_streams.consuming import Consuming
 from queueing.brokers.redis_streams.liveness import Liveness
 from queueing.brokers.redis_streams.producing import Producing
+from queueing.brokers.redis_streams.retaining import Retaining
 from queueing.brokers.redis_streams.settling import Settling
 
 __all__ = ["RedisStreamsBroker"]
 
 
-class RedisStreamsBroker(Producing, Consuming, Settling, Liveness):
+class RedisStreamsBroker(Producing, Consuming, Settling, Liveness, Retaining):
     """See queueing.broker.Broker for what each method promises."""
 
     @speaks_broker

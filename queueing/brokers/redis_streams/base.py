@@ -9,11 +9,13 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from queueing import keys
+from queueing.broker import BEGINNING, END, Position
 from queueing.brokers.lua import load
+from queueing.brokers.redis_seek import seek
 from queueing.errors import BrokerUnavailable
 from queueing.topic import Topic
 
@@ -32,6 +34,8 @@ SCRIPTS = (
     "schedule",
     "promote",
     "cancel",
+    "seek",
+    "trim",
 )
 
 P = ParamSpec("P")
@@ -68,6 +72,7 @@ class RedisBase:
         self._scripts = {name: self.redis.register_script(load(name)) for name in SCRIPTS}
         self._joined: set[tuple[str, str, str]] = set()
         self._looked: dict[tuple[str, tuple[str, ...]], tuple[float, list[tuple[str, str]]]] = {}
+        self._starts: dict[str, Position] = {}
 
     @speaks_broker
     def partitions(self, topic: str) -> list[str]:
@@ -105,13 +110,21 @@ class RedisBase:
         for topic, partition in where:
             if (topic, partition, group) in self._joined:
                 continue
-            try:
-                self.redis.xgroup_create(keys.log(topic, partition), group, id="0", mkstream=True)
-            except ResponseError as error:
-                if not str(error).startswith("BUSYGROUP"):
-                    raise
+            self._begin(group, topic, partition)
             self._joined.add((topic, partition, group))
         return where
+
+    def start_at(self, group: str, start: Position) -> None:
+        self._starts[group] = start
+
+    def _begin(self, group: str, topic: str, partition: str) -> None:
+        """Make the group where it is missing."""
+        start = self._starts.get(group, BEGINNING)
+        if start == END:  # a moment, so that a partition that appears later is read from its first entry
+            seconds, microseconds = self.redis.time()
+            self.redis.hsetnx(keys.start(group), topic, seconds * 1000 + microseconds // 1000)
+            start = int(self.redis.hget(keys.start(group), topic))
+        seek(self.redis, self._scripts["seek"], (topic, partition, group), start, move=False)
 
 
 def pairs(flat: Sequence[Any]) -> Iterable[tuple[Any, Any]]:
