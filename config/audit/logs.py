@@ -57,7 +57,9 @@ def tables(client: redis.Redis, fences: Iterable[Fence]) -> dict[str, Iterable[R
     }  # fmt: skip
     for fence in fences:
         where = (fence.topic, fence.partition)
-        counted = [int(fence.counters.get(name) or 0) for name in ("appended", "scheduled", "promoted", "cancelled")]
+        counted = [
+            int(fence.counters.get(name) or 0) for name in ("appended", "trimmed", "scheduled", "promoted", "cancelled")
+        ]
         found["partitions"].append((*where, *counted, fence.ever_added, fence.length, fence.last_deleted))
         found["later"] += [(*where, message_id, "later") for message_id in fence.later]
         found["later"] += [(*where, message_id, "drafts") for message_id in fence.drafts]
@@ -115,7 +117,8 @@ def _groups(fence: Fence, found: dict[str, list[Row]]) -> None:
     for group in fence.groups:
         where = (fence.topic, fence.partition, group.name)
         numbers = [int(group.counters.get(name) or 0) for name in ("skipped", "acked", "done")]
-        found["groups"].append((*where, position(group.last), *numbers))
+        start = position(offset(group.counters.get("from", "0-0")))
+        found["groups"].append((*where, position(group.last), *numbers, start))
         found["pending"] += [(*where, position(entry)) for entry in group.pending]
         for set_, ids in (("retry", group.retry), ("holders", group.holders), ("dead", group.dead)):
             found["held"] += [(*where, message_id, set_) for message_id in ids]

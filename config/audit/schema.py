@@ -10,11 +10,12 @@ TABLES = """
 -- `position` is its offset as one number: milliseconds * 1,000,000 + n. `due_ms`: it was delayed until then.
 CREATE TEMP TABLE entries (topic text, partition text, position bigint, fenced boolean, message_id text, name text,
                            key text, due_ms bigint);
--- A consumer group's raw state in a partition at the fence, beside the counters it claims.
+-- A consumer group's raw state in a partition at the fence, beside the counters it claims. `start`: the position after
+-- which it began, or was last put.
 CREATE TEMP TABLE groups (topic text, partition text, name text, last bigint, skipped bigint, acked bigint,
-                          done bigint);
-CREATE TEMP TABLE partitions (topic text, partition text, appended bigint, scheduled bigint, promoted bigint,
-                              cancelled bigint, ever_added bigint, length bigint, last_deleted text);
+                          done bigint, start bigint);
+CREATE TEMP TABLE partitions (topic text, partition text, appended bigint, trimmed bigint, scheduled bigint,
+                              promoted bigint, cancelled bigint, ever_added bigint, length bigint, last_deleted text);
 -- Delayed messages that are not in the log yet; set_ is later or drafts, and each must be in both.
 CREATE TEMP TABLE later (topic text, partition text, message_id text, set_ text);
 CREATE TEMP TABLE pending (topic text, partition text, name text, position bigint);
@@ -82,7 +83,8 @@ CREATE TEMP VIEW orders AS
          epoch, seq, placed_at, status IN ('created', 'confirmed', 'paid', 'shipped', 'delivered') AS live
   FROM orders_order WHERE {sale};
 CREATE TEMP VIEW steps AS
-  SELECT id, order_id::text AS order_id, from_status, to_status, cause FROM orders_transition WHERE {order};
+  SELECT id, order_id::text AS order_id, from_status, to_status, cause,
+         (extract(epoch FROM at) * 1000)::bigint AS at_ms FROM orders_transition WHERE {order};
 CREATE TEMP VIEW stocks AS SELECT sale_id, initial, added, sold, epoch FROM inventory_salestock WHERE {sale};
 CREATE TEMP VIEW ledger AS
   SELECT id, sale_id, order_id::text AS order_id, user_id, kind, quantity, applied_at

@@ -21,6 +21,10 @@ RULE = Rule(
                           done, held, ever_added - skipped - pending - undelivered)
             FROM scan WHERE done + held <> ever_added - skipped - pending - undelivered"""),
         Check("""
+            SELECT format('%s/%s: %s appended, but %s in the log + %s trimmed', topic, partition, ever_added, length,
+                          trimmed)
+            FROM partitions WHERE ever_added <> length + trimmed"""),
+        Check("""
             SELECT format('%s/%s: %s scheduled, but %s promoted + %s cancelled + %s waiting', topic, partition,
                           scheduled, promoted, cancelled, waiting)
             FROM partitions LEFT JOIN LATERAL (

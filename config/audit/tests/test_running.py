@@ -16,6 +16,7 @@ from queueing.conf import make_broker, subscriptions
 from queueing.inbox import inbox
 from queueing.message import Message, new_id
 from queueing.relay import Relay
+from queueing.topic import Topic
 from queueing.worker import Worker
 
 pytestmark = pytest.mark.django_db
@@ -124,3 +125,18 @@ def test_a_delayed_message_is_at_rest_until_it_is_due(world: World, audit: Calla
     verdict = audit()
     _no_false_alarm(verdict)
     assert verdict.on_its_way == {}
+
+
+def test_a_log_trimmed_by_its_retention_is_judged_by_what_is_left(world: World, audit: Callable[..., Verdict]) -> None:
+    broker = make_broker()
+    broker.topics = {**broker.topics, "orders.events": Topic("orders.events", partitions=4, retention_messages=3)}
+    hearers = [group for group, subscription in subscriptions().items() if "orders.events" in subscription.topics]
+    before = audit()
+
+    gone = broker.trim("orders.events", hearers)
+
+    verdict = audit()
+    _no_false_alarm(verdict)
+    assert gone > 10
+    accounting = {finding.rule.number: finding.checked for finding in verdict.findings}[6]
+    assert accounting == {finding.rule.number: finding.checked for finding in before.findings}[6] - gone
