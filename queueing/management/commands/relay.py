@@ -10,12 +10,13 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import connection
 
-from queueing.conf import make_broker
+from queueing.conf import make_broker, subscriptions
 from queueing.db import away_is_not_failure, limit_session
 from queueing.errors import BrokerUnavailable, StoreUnavailable
 from queueing.health import relay_beat
 from queueing.outbox import CHANNEL
 from queueing.relay import Relay
+from queueing.upkeep import Upkeep
 
 logger = logging.getLogger("queueing.relay")
 
@@ -24,7 +25,7 @@ COLLECT_S = 0.02  # a burst of commits rings once
 
 
 class Command(BaseCommand):
-    help = "Move outbox rows to their topics until SIGTERM or Ctrl-C."
+    help = "Move outbox rows to their topics, and keep the topics' logs in order, until SIGTERM or Ctrl-C."
     requires_system_checks = ["queueing"]
     stopping = False
 
@@ -34,13 +35,13 @@ class Command(BaseCommand):
         # Advisory locks live as long as the session, so it must not be ended for idling; a statement may still hang.
         limit_session(lease_s=30)
         broker = make_broker()
-        relay = Relay(broker)
+        relay, upkeep = Relay(broker), Upkeep(broker, subscriptions())
         self.stdout.write("relay is listening")
         while not self.stopping:
             try:
                 relay.own_lanes()
                 relay_beat(broker)
-                broker.promote(list(broker.topics))  # consumers do too, sooner; but they may all be down or busy
+                upkeep.turn()
                 while relay.step() and not self.stopping:
                     pass
                 self._wait_for_commit()
