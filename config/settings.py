@@ -144,7 +144,8 @@ QUEUEING: dict[str, Any] = {
         # The admission log: one partition per sale, written by the gate's script.
         "orders.placed": {"dynamic": True, "gate_group": "orders", "capacity": 200_000},
         # Every later fact about an order, in order per order id.
-        "orders.events": {"partitions": 4},
+        # Kept for a day once every group has settled it; the other two are the audit's evidence and stay.
+        "orders.events": {"partitions": 4, "retention_s": 24 * 3600},
         "sales.events": {"partitions": 1},
     },
 }
