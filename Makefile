@@ -35,7 +35,7 @@ spike: ## Locust's shoppers on one sale, then the audit; results in reports/
 	@exec $(PY) -m loadtests
 
 bench: ## how fast the parts are, as ratios to what the machine can do
-	@$(INSTALL) servers test bench
+	@$(INSTALL) servers bench
 	@exec $(PY) -m benchmarks
 
 drills: ## the long, seeded fault runs; results in reports/drills.json

@@ -34,7 +34,7 @@ PEERS = (
             *(f"{BIN}/celery", "-A", "benchmarks.peers.celery_peer", "worker", "--pool=prefork", "--concurrency=1"),
             *("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=CRITICAL"),
         ),
-        800,
+        500,
     ),
     Peer(
         "dramatiq",
