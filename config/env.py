@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 
 from dotenv import dotenv_values
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+DATA_DIR = ".data"
 STACK_ENV = "stack.env"  # in DATA_DIR while a stack runs there: manage.py beside it finds the same servers
 
 
 def _files() -> tuple[str, ...]:
-    folder = os.environ.get("DATA_DIR") or dotenv_values(".env").get("DATA_DIR") or ".data"
+    folder = os.environ.get("DATA_DIR") or dotenv_values(".env").get("DATA_DIR") or DATA_DIR
     note = f"{folder}/{STACK_ENV}"
     return (note, ".env") if os.access(note, os.R_OK) else (".env",)
 
@@ -29,8 +30,8 @@ class Env(BaseSettings):
     secret_key: str = Field(default="", description="signs sessions and order tokens; `make up` makes one in DATA_DIR")
     debug: bool = Field(default=False, description="Django's debug pages; never on a public machine")
     allowed_hosts: str = Field(default="localhost,127.0.0.1,[::1]", description="comma-separated host names")
-    port: int = Field(default=8000, description="where the shop listens")
-    data_dir: str = Field(default=".data", description="PostgreSQL's and Valkey's files, the secrets, the logs")
+    port: int = Field(default=8000, ge=1, le=65535, description="where the shop listens")
+    data_dir: str = Field(default=DATA_DIR, description="PostgreSQL's and Valkey's files, the secrets, the logs")
     self_url: str = Field(
         default="", description="where the demo bank reaches the shop's webhook; empty: http://127.0.0.1:PORT"
     )
@@ -48,6 +49,12 @@ class Env(BaseSettings):
         description="comma-separated networks that may read /metrics without it, never via a proxy",
     )
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
+
+    @field_validator("data_dir")
+    @classmethod
+    def _not_the_clone_itself(cls, folder: str) -> str:
+        """Set but empty would be the current folder: the servers' files between the sources."""
+        return folder or DATA_DIR
 
 
 env = Env()

@@ -22,6 +22,10 @@ def claim(folder: Path, *, port: int) -> IO[str]:
     Raises:
         CannotStart: it cannot be written, or another stack runs on it.
     """
+    if not str(folder).isprintable():
+        raise CannotStart(
+            f"PostgreSQL can't work in {str(folder)!r}. Choose another name: DATA_DIR=~/sluice-data make up"
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

@@ -84,7 +84,8 @@ class Postgres(Foreground):
 
     def _socket_folder(self) -> Path:
         path = str(self.folder / SOCKET)
-        if len(path) <= SOCKET_PATH_MAX and "," not in path:  # a comma would make libpq read two hosts
+        # A comma would make libpq read two hosts, a quotation mark would end PostgreSQL's setting.
+        if len(path.encode()) <= SOCKET_PATH_MAX and not set(path) & {",", '"'}:
             return self.folder
         digest = hashlib.sha256(str(self.folder).encode()).hexdigest()[:10]
         return Path(tempfile.gettempdir()) / f"sluice-pg-{digest}"

@@ -10,20 +10,22 @@ from pathlib import Path
 
 import pytest
 
+from config.env import Env
 from config.stack import leftovers
 from config.stack.tests.conftest import BASE
+from config.stack.valkey import free_port
 
 
 def refusal(data_dir: Path, **variables: str) -> str:
     """The one line that the stack says."""
-    env = {"DATABASE_URL": "", "REDIS_URL": "", "SECRET_KEY": "", "PORT": "0", "DATA_DIR": str(data_dir), **variables}
+    env = {"DATABASE_URL": "", "REDIS_URL": "", "SECRET_KEY": "", "DATA_DIR": str(data_dir)}
     done = subprocess.run(
         [sys.executable, "-m", "config.stack"],
         capture_output=True,
         text=True,
         timeout=30,
         cwd=BASE,
-        env={**os.environ, **env},
+        env={**os.environ, **env, "PORT": str(free_port()), **variables},
     )
     assert done.returncode == 1
     assert done.stdout == ""
@@ -40,7 +42,10 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
         assert refusal(tmp_path, PORT=str(port)).startswith(f"Port {port} cannot be used")
 
 
-@pytest.mark.parametrize(("variable", "value"), [("PORT", "eighty"), ("PAYMENT_DUE_S", "0")])
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("PORT", "eighty"), ("PORT", "0"), ("PORT", "65536"), ("PORT", "-1"), ("PAYMENT_DUE_S", "0")],
+)
 def test_a_variable_that_makes_no_sense_is_named(tmp_path: Path, variable: str, value: str) -> None:
     assert refusal(tmp_path, **{variable: value}).startswith(f"The environment is wrong. {variable}: ")
 
@@ -49,6 +54,16 @@ def test_a_data_folder_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     assert refusal(tmp_path / "file" / "data").startswith("Cannot write to ")
+
+
+def test_a_data_folder_whose_name_is_two_lines(tmp_path: Path) -> None:
+    assert refusal(tmp_path / "two\nlines").startswith("PostgreSQL can't work in ")
+
+
+def test_a_data_folder_without_a_name_is_the_usual_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATA_DIR", "")
+
+    assert Env().data_dir == ".data"
 
 
 @pytest.mark.skipif(

@@ -50,7 +50,7 @@ def test_an_initdb_that_was_killed_is_done_again(postgres: Postgres) -> None:
     assert not unfinished.exists()
 
 
-@pytest.mark.parametrize("name", ["it is a rather long name " * 4, "a,b"])
+@pytest.mark.parametrize("name", ["it is a rather long name " * 4, "straße ü" * 6, "a,b", 'a"b'])
 def test_a_folder_too_long_or_odd_for_a_socket_gets_one_elsewhere(tmp_path: Path, name: str) -> None:
     server = Postgres(tmp_path / name / "postgres", durable=False)
     try:
