@@ -88,7 +88,7 @@ for senders_fault in (MultiPartParserError, SuspiciousOperation, BadRequest):
 
 def away(request: HttpRequest, why: Exception | type[Exception]) -> HttpResponse:
     """PostgreSQL or Redis is away. What was asked is unknown; asking again is safe, by its idempotency key."""
-    logger.warning("503: %s: %s", type(why).__name__, why)
+    logger.warning("503: %s: %s", type(why).__name__, why, extra={"status_code": 503})
     return error(503, "unavailable", "One moment, please: try again.", retry_after_s=RETRY_AFTER_S)
 
 

@@ -226,9 +226,8 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "{levelname:<7} {name}: {message}", "style": "{"}},
-    # A stack that is starting is not an error a second.
-    "filters": {"not healthz": {"()": "config.logs.NotHealthz"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["not healthz"]}},
+    "filters": {"outage": {"()": "config.logs.OutageOncePerSecond"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["outage"]}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "django.request": {"level": "ERROR"},
