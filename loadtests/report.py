@@ -27,7 +27,8 @@ def lines(result: dict[str, Any]) -> Iterator[str]:
     yield (
         f"{result['offered']} wishes for {result['stock']} units: {result['admitted']} admitted, "
         f"{result['sold_out']} sold out, {result['errors']} errors or unknown; {result['paid']} paid, "
-        f"{result['shipped']} shipped; buying took {result['p50_ms']:.0f} ms (p50), {result['p99_ms']:.0f} ms (p99)"
+        f"{result['shipped']} shipped; buying took {result['p50_ms']:.0f} ms (p50), {result['p99_ms']:.0f} ms (p99) "
+        f"on {result['machine']['cores']} cores that had a load of {result['machine']['load']:.1f} before"
     )
     for name, value, limit, ok in result["thresholds"]:
         yield f"  {'ok ' if ok else 'BAD'}  {name}: {value} (limit {limit})"

@@ -52,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(stack: Stack, options: argparse.Namespace) -> dict[str, Any]:
     """Everything between a shop that is well and a verdict."""
+    before = machine()
     crowd = json.loads(stack.manage("shoppers", "--count", str(options.shoppers), "--json"))
     with tempfile.TemporaryDirectory(prefix="sluice-load-") as folder:
         told, sale_file = Path(folder) / "history.jsonl", Path(folder) / "sale"
@@ -90,7 +91,7 @@ def run(stack: Stack, options: argparse.Namespace) -> dict[str, Any]:
         "locust": locust,
         "audit": audit,
         "over_time": summary.over_time(lines),
-        "machine": machine(),
+        "machine": before,
     }
     result["thresholds"] = thresholds(result)
     result["ok"] = all(ok for *_, ok in result["thresholds"])
@@ -120,6 +121,7 @@ def machine() -> dict[str, Any]:
         "model": model,
         "system": platform.platform(),
         "python": platform.python_version(),
+        "load": os.getloadavg()[0],  # of the last minute: beside other work, latencies say little
         "note": "the generator runs on the same cores as the shop",
     }
 
