@@ -51,7 +51,8 @@ def rows(redis_url: str, *, peers: Sequence[Peer] = PEERS, share: float = 1.0, r
 
 def _medians(runners: Sequence[Runner], rounds: int) -> list[float]:
     """Everybody runs once a round. A machine too slow for all rounds within ENOUGH_S is measured by fewer."""
-    deadline, measured = time.monotonic() + ENOUGH_S, []
+    measured: list[list[float]] = []
+    deadline = time.monotonic() + ENOUGH_S
     while len(measured) < rounds and (not measured or time.monotonic() < deadline):
         measured.append([runner.run() for runner in runners])
     return [statistics.median(rates) for rates in zip(*measured, strict=True)]

@@ -55,7 +55,8 @@ def rates(ours: Callable[[], float], theirs: Callable[[], float], *, pairs: int 
     Each callable does its work once and returns operations per second. A machine too slow for all pairs within
     ENOUGH_S is measured by fewer.
     """
-    deadline, measured = time.monotonic() + ENOUGH_S, []
+    measured: list[tuple[float, float]] = []
+    deadline = time.monotonic() + ENOUGH_S
     while len(measured) < pairs and (not measured or time.monotonic() < deadline):
         measured.append((ours(), theirs()))
     return statistics.median(a for a, _ in measured), statistics.median(b for _, b in measured)
