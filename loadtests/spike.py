@@ -29,7 +29,7 @@ SCOPE = (
     "A small spike: hundreds of shoppers with real log-ins, pages and payments. "
     "It shows that nothing is oversold, lost or doubled under a crowd; it does not show 100,000 requests a second."
 )
-P99_LIMIT_MS = 2_000
+P99_LIMIT_MS = 2_000  # on a machine that does nothing else
 RULES = range(13)  # the audit's exit code counts broken rules
 
 
@@ -93,19 +93,19 @@ def run(stack: Stack, options: argparse.Namespace) -> dict[str, Any]:
         "over_time": summary.over_time(lines),
         "machine": before,
     }
-    result["thresholds"] = thresholds(result)
+    result["thresholds"] = thresholds(result, p99_ms=options.p99_ms)
     result["ok"] = all(ok for *_, ok in result["thresholds"])
     return result
 
 
-def thresholds(result: dict[str, Any]) -> list[list[Any]]:
+def thresholds(result: dict[str, Any], *, p99_ms: float = P99_LIMIT_MS) -> list[list[Any]]:
     """[name, value, limit, ok] each."""
     wanted = min(result["stock"], result["offered"])
     return [
         ["every shopper asked", result["offered"], result["shoppers"], result["offered"] == result["shoppers"]],
         ["units sold", result["admitted"], wanted, result["admitted"] == wanted],
         ["errors and unknowns", result["errors"], 0, result["errors"] == 0],
-        ["p99 of buying, ms", result["p99_ms"], P99_LIMIT_MS, result["p99_ms"] <= P99_LIMIT_MS],
+        ["p99 of buying, ms", result["p99_ms"], p99_ms, result["p99_ms"] <= p99_ms],
         ["audit: broken rules", result["audit"]["broken"], 0, result["audit"]["broken"] == 0],
     ]
 
@@ -192,6 +192,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--log-ins", type=int, default=4, help="how many log in at once, before the start")
     parser.add_argument("--starts-in", type=float, default=8, help="seconds from the last log-in to the start")
     parser.add_argument("--rest", type=float, default=120, help="seconds the audit waits for rest")
+    parser.add_argument("--p99-ms", type=float, default=P99_LIMIT_MS, help="how long buying may take, 99 of 100 times")
     parser.add_argument("--seed", type=int, default=1, help="who pays, who declines first, who walks away")
     parser.add_argument("--reports", type=Path, default=BASE / "reports")
     return parser.parse_args(arguments)
