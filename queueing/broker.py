@@ -115,6 +115,13 @@ class Broker(Protocol):
         its retries and its dead letters stay. Counters stay exact.
         """
 
+    def pause(self, group: str) -> None:
+        """Let this group's consumers, wherever they run, finish what they hold and read nothing more."""
+
+    def resume(self, group: str) -> None: ...
+
+    def is_paused(self, group: str) -> bool: ...
+
     def trim(self, topic: str, groups: Sequence[str]) -> int:
         """Drop old entries as the topic's retention says, a bounded number. Returns how many.
 

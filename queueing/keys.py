@@ -4,6 +4,7 @@
     q:partitions:<topic>              set     partition names of a topic
     q:beats:<group>                   hash    consumer → beat counter (liveness; only its *change* means anything)
     q:seen:<group>                    hash    consumer → Redis's clock at its last beat, ms (for display)
+    q:paused                          set     groups that read nothing for now
     q:start:<group>                   hash    topic → when a group that starts "now" first said so, ms (Redis's clock)
     q:rate:<group>                    hash    tokens (may be negative: a debt), at (Redis's clock, ms, fractional)
     q:{<topic>:<p>}:log               stream  entries: id, n(ame), v(ersion), k(ey), at (ms), b(ody), h(eaders), d(ue)
@@ -26,6 +27,7 @@ acked = done + |retry| + |holders| + |dead|. `manage.py audit` counts both sides
 from __future__ import annotations
 
 TOPICS = "q:topics"
+PAUSED = "q:paused"
 
 
 def partitions(topic: str) -> str:

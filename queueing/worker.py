@@ -32,7 +32,7 @@ logger = logging.getLogger("queueing.worker")
 READ_WAIT_S = 1.0  # also how soon a new partition is noticed
 COLLECT_S = 0.1  # while entries trickle in, at most 10 reads a second: never a commit per trickle
 TAKE_OVER_AT_ONCE = 100
-LOOK_S = 0.25  # how often a consumer looks whether delayed messages are due
+LOOK_S = 0.25  # how often a consumer looks whether delayed messages are due, and whether its group was paused
 RETRIES_S = 0.2  # and whether retried ones are
 BEATS_A_LEASE = 30  # at least: a lease must not end between two beats
 
@@ -70,6 +70,7 @@ class Worker:
     _trickling: bool = field(default=False, init=False)
     _next_beat: float = field(default=float("-inf"), init=False)
     _next_retries: float = field(default=float("-inf"), init=False)
+    _paused: bool = field(default=False, init=False)
     _next_look: float = field(default=float("-inf"), init=False)
     _next_due: float = field(default=float("inf"), init=False)
 
@@ -113,8 +114,9 @@ class Worker:
     def step(self, wait_s: float) -> int:
         """One turn. Returns how many deliveries it settled or tried to."""
         self._beat()
-        self._take_over_from_the_dead()
-        self._append_what_is_due()
+        self._look()
+        if not self._paused:
+            self._take_over_from_the_dead()
         if not self._held:
             # A read waits no longer than until the next delayed message is due.
             self._held = self._next_alone() or self._read(min(wait_s, max(0.001, self._next_due - self.clock())))
@@ -125,10 +127,12 @@ class Worker:
         self._held = []
         return done
 
-    def _append_what_is_due(self) -> None:
+    def _look(self) -> None:
+        """Append delayed messages that are due, and see whether the group was paused."""
         now = self.clock()
         if now < min(self._next_look, self._next_due):
             return
+        self._paused = self.broker.is_paused(self.subscription.group)
         due_in_s = self.broker.promote(self.subscription.topics)
         self._next_look = now + LOOK_S
         self._next_due = float("inf") if due_in_s is None else now + due_in_s
@@ -136,7 +140,7 @@ class Worker:
     def _next_alone(self) -> list[Delivery]:
         """A delivery that is handled by itself, its attempt written down."""
         group = self.subscription.group
-        if not self._alone and self.clock() >= self._next_retries:
+        if not self._alone and not self._paused and self.clock() >= self._next_retries:
             due = self.broker.read_due(group, self.consumer, self.subscription.topics, TAKE_OVER_AT_ONCE)
             self._alone.extend(due)
             self._next_retries = self.clock() + (0.0 if due else RETRIES_S)
@@ -151,6 +155,9 @@ class Worker:
             self.sleep(max(0.0, self._last_read + self.collect_s - self.clock()))
         if self._fresh:
             return self._take_fresh()
+        if self._paused:
+            self.sleep(min(wait_s, LOOK_S))
+            return []
         limit = self._limit()
         read = self.broker.read(self.subscription.group, self.consumer, self.subscription.topics, limit, wait_s)
         self._last_read = self.clock()

@@ -98,6 +98,7 @@ class MemoryBroker:
     _starts: dict[str, Position] = field(default_factory=dict)
     _groups: dict[tuple[str, str, str], _Group] = field(default_factory=dict)
     _beats: dict[str, dict[str, str]] = field(default_factory=dict)
+    _paused: set[str] = field(default_factory=set)
     _buckets: dict[str, tuple[float, float]] = field(default_factory=dict)
     _count: itertools.count[int] = field(default_factory=itertools.count)
 
@@ -325,6 +326,15 @@ class MemoryBroker:
         again = replace(delivery, source="retry", alone=True, attempt=0, replays=delivery.replays + 1)
         view.delayed[message_id] = (self.clock(), again)
         return True
+
+    def pause(self, group: str) -> None:
+        self._paused.add(group)
+
+    def resume(self, group: str) -> None:
+        self._paused.discard(group)
+
+    def is_paused(self, group: str) -> bool:
+        return group in self._paused
 
     def leave(self, group: str, consumer: str, topics: Sequence[str]) -> None:
         if not any(

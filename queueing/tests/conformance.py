@@ -521,6 +521,14 @@ class BrokerConformance:
         with pytest.raises(ValueError, match="no offset"):
             broker.seek("cooks", "few", "0", "yesterday")
 
+    def test_a_paused_group_is_paused_for_all_and_alone(self, broker: Broker) -> None:
+        broker.pause("cooks")
+        broker.pause("cooks")
+
+        assert (broker.is_paused("cooks"), broker.is_paused("waiters")) == (True, False)
+        broker.resume("cooks")
+        assert not broker.is_paused("cooks")
+
     @staticmethod
     def kept(broker: Broker, topic: str) -> tuple[int, int, int]:
         """Appended, still in the log, trimmed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 import pytest
 
@@ -344,6 +345,88 @@ def test_what_a_group_does_not_subscribe_to_is_free(broker, clock, kitchen) -> N
         pass
 
     assert clock.now == 0
+
+
+def test_a_paused_consumer_beats_and_reads_nothing(broker, clock, kitchen) -> None:
+    subscription = Subscription("cooks", {KettleSold: kitchen})
+    worker = Worker(subscription, broker, clock=clock, sleep=clock.advance, collect_s=0)
+    sell(broker, "ann")
+    worker.step(0)
+    before = broker.beats("cooks")[worker.consumer]
+    broker.pause("cooks")
+    clock.advance(1)
+    sell(broker, "bob")
+
+    work(worker, clock, 60)
+
+    assert kitchen.heard == ["ann"]
+    assert broker.beats("cooks")[worker.consumer] != before
+    assert tally(broker)["lag"] == 1
+    broker.resume("cooks")
+    work(worker, clock, 1)
+    assert kitchen.heard == ["ann", "bob"]
+
+
+def test_what_was_read_before_a_pause_is_finished_in_it(broker, clock, kitchen) -> None:
+    sell(broker, *[f"kettle-{n}" for n in range(6)])
+    subscription = Subscription("cooks", {KettleSold: kitchen}, batch_size=2)
+    worker = Worker(subscription, broker, clock=clock, sleep=clock.advance, collect_s=0)
+    worker._fresh = broker.read("cooks", worker.consumer, ["shelf"], 4, 0)  # two batches of it
+    broker.pause("cooks")
+
+    work(worker, clock, 5)
+
+    assert kitchen.batches == [2, 2]
+    assert tally(broker) == {"done": 4, "in_flight": 0, "delayed": 0, "dead": 0, "lag": 2}
+
+
+def test_a_retry_that_is_due_waits_for_the_end_of_a_pause(broker, clock, kitchen, new_worker) -> None:
+    worker = new_worker()
+    kitchen.refuses["ann"] = ValueError("cracked")
+    sell(broker, "ann")
+    worker.step(0)
+    broker.pause("cooks")
+    kitchen.refuses.clear()
+
+    work(worker, clock, 30)
+    assert tally(broker)["delayed"] == 1
+    broker.resume("cooks")
+    work(worker, clock, 2)
+
+    assert kitchen.heard == ["ann"]
+
+
+def test_a_paused_group_takes_nothing_over(broker, clock, kitchen, new_worker) -> None:
+    sell(broker, "ann")
+    broker.beat("cooks", "zombie")
+    broker.read("cooks", "zombie", ["shelf"], 1, 0)
+    broker.pause("cooks")
+    worker = new_worker()
+
+    work(worker, clock, 60)
+    assert kitchen.heard == []
+    broker.resume("cooks")
+    work(worker, clock, 60)
+
+    assert kitchen.heard == ["ann"]
+
+
+def test_a_group_that_starts_now_passes_over_what_was_there(broker, clock, kitchen) -> None:
+    sell(broker, "ann")
+    clock.advance(1)
+    subscription = Subscription("cooks", {KettleSold: kitchen}, start="now")
+    worker = Worker(subscription, broker, clock=clock, sleep=clock.advance, collect_s=0)
+    worker.step(0)
+    sell(broker, "bob")
+    worker.step(0)
+
+    assert kitchen.heard == ["bob"]
+    assert tally(broker)["lag"] == 0
+
+
+def test_a_start_without_a_time_zone_is_refused() -> None:
+    with pytest.raises(ValueError, match="no time zone"):
+        Subscription("cooks", {}, start=datetime(2026, 1, 1))  # noqa: DTZ001
 
 
 def test_one_transaction_wraps_the_whole_batch(broker, clock, kitchen, new_worker) -> None:

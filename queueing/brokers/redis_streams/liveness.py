@@ -39,6 +39,18 @@ class Liveness(RedisBase):
         return names
 
     @speaks_broker
+    def pause(self, group: str) -> None:
+        self.redis.sadd(keys.PAUSED, group)
+
+    @speaks_broker
+    def resume(self, group: str) -> None:
+        self.redis.srem(keys.PAUSED, group)
+
+    @speaks_broker
+    def is_paused(self, group: str) -> bool:
+        return bool(self.redis.sismember(keys.PAUSED, group))
+
+    @speaks_broker
     def leave(self, group: str, consumer: str, topics: Sequence[str]) -> None:
         gone = [
             self._scripts["leave"](
