@@ -20,12 +20,23 @@ _INSERT = """
 """
 
 
-def inbox(group: str) -> Middleware:
-    """A middleware that opens the transaction and passes on only what this group has not handled yet."""
+# The inbox of a rebuildable group is called "<group>#<generation>" once it was told to process again.
+_INSERT_REBUILDABLE = _INSERT.replace(
+    "SELECT %s, id",
+    """SELECT coalesce((SELECT g."group" || '#' || number FROM queueing_inboxgeneration g WHERE g."group" = %s), %s),
+       id""",
+)
+
+
+def inbox(group: str, *, rebuildable: bool = False) -> Middleware:
+    """A middleware that opens the transaction and passes on only what this group has not handled yet.
+
+    rebuildable: not yet in this generation of its inbox (see `next_generation`).
+    """
 
     def handle_once(batch: Sequence[Delivery], following: Step) -> None:
         with one_transaction():
-            new = _note(group, batch)
+            new = _note(group, batch, rebuildable=rebuildable)
             if new:
                 following(new)
             crashpoint("consume.handled")
@@ -33,13 +44,27 @@ def inbox(group: str) -> Middleware:
     return handle_once
 
 
-def _note(group: str, batch: Sequence[Delivery]) -> list[Delivery]:
+def next_generation(group: str) -> int:
+    """An empty inbox for this group, from its next batch on. Returns its number; the first inbox has none."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """INSERT INTO queueing_inboxgeneration ("group", number) VALUES (%s, 1)
+               ON CONFLICT ("group") DO UPDATE SET number = queueing_inboxgeneration.number + 1 RETURNING number""",
+            [group],
+        )
+        return int(cursor.fetchone()[0])
+
+
+def _note(group: str, batch: Sequence[Delivery], *, rebuildable: bool) -> list[Delivery]:
     """Write the inbox rows; return the deliveries whose row is new, one per message id."""
     first: dict[str, Delivery] = {}
     for delivery in batch:
         first.setdefault(_as_uuid(delivery.message.id), delivery)
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT, [group, list(first)])
+        if rebuildable:
+            cursor.execute(_INSERT_REBUILDABLE, [group, group, list(first)])
+        else:
+            cursor.execute(_INSERT, [group, list(first)])
         new = {row[0] for row in cursor.fetchall()}
     return [delivery for id_, delivery in first.items() if id_ in new]
 

@@ -1,4 +1,4 @@
-"""The queue's two tables: events waiting to be told (outbox) and messages already acted on (inbox)."""
+"""The queue's tables: events waiting to be told (outbox) and messages already acted on (inbox)."""
 
 from __future__ import annotations
 
@@ -44,6 +44,16 @@ class InboxEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.group} {self.message_id}"
+
+
+class InboxGeneration(models.Model):
+    """How often a rebuildable group was told to process everything again. Each time, it gets an empty inbox."""
+
+    group = models.CharField(max_length=50, primary_key=True)
+    number = models.IntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.group}#{self.number}"
 
 
 class Queue(models.Model):

@@ -29,6 +29,8 @@ class Subscription:
         group only acknowledges, as it does not subscribe to it, is free.
     start: where a group that is new begins: "beginning" (of what is kept), "now", or an aware datetime. One that has
         begun stays where it is; `manage.py queue reset` moves it.
+    rebuildable: its effects may be made again from the log, by `manage.py queue reset --reprocess`: an index, points,
+        analytics. Never stock, money or messages to people.
     """
 
     group: str
@@ -38,6 +40,7 @@ class Subscription:
     lease_s: float = 15.0
     rate: float | None = None
     start: Literal["beginning", "now"] | datetime = "beginning"
+    rebuildable: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.start, datetime) and self.start.tzinfo is None:

@@ -21,7 +21,7 @@ def drain(*, timeout_s: float = 20.0, broker: RedisStreamsBroker | None = None) 
     broker = broker or make_broker()
     relay = Relay(broker)
     workers = [
-        Worker(subscription, broker, middlewares=[inbox(group)], collect_s=0)
+        Worker(subscription, broker, middlewares=[inbox(group, rebuildable=subscription.rebuildable)], collect_s=0)
         for group, subscription in subscriptions().items()
     ]
     deadline = time.monotonic() + timeout_s

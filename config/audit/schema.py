@@ -117,7 +117,8 @@ CREATE TEMP VIEW terms AS
   UNION SELECT sale_id, starts_at_ms, ends_at_ms, per_user_limit, price_cents FROM gates
   UNION SELECT sale_id, floor(extract(epoch FROM starts_at) * 1000)::bigint,
                ceil(extract(epoch FROM ends_at) * 1000)::bigint, per_user_limit, price_cents FROM sales;
-CREATE TEMP VIEW inbox AS SELECT "group" AS name, message_id::text AS message_id FROM queueing_inboxentry;
+CREATE TEMP VIEW inbox AS
+  SELECT split_part("group", '#', 1) AS name, message_id::text AS message_id FROM queueing_inboxentry;
 CREATE TEMP VIEW outbox AS SELECT id, name AS event, key FROM queueing_outboxmessage;
 """
 

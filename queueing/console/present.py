@@ -130,6 +130,8 @@ def _cells(name: str, counts: Counts, reading: Reading) -> Iterator[Cell]:
 
 
 def _alive(group: Group) -> Cell:
+    if group.paused:
+        return Cell(key=f"{group.group}.alive", text=f"{group.alive}, paused", level="amber")
     if not group.alive:
         return Cell(key=f"{group.group}.alive", text="none", level="red")
     newest = min(consumer.last_beat_ms for consumer in group.consumers)

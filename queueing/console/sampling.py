@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from django.db import connection
+from msgspec.structs import replace
 
 from queueing import keys
 from queueing.broker import GroupStats
@@ -31,22 +31,25 @@ def take_sample() -> Snapshot:
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    place, beats = _places_and_beats()
+    place, beats, paused = _places_beats_paused()
     now_ms, stats = read_stats_at(client(), place)
     return Snapshot(
         taken_at_ms=now_ms,
         total=Counts(**added_up(stats)),
-        groups=[_group(group, stats, beats[group], now_ms) for group in sorted(subscriptions())],
+        groups=[
+            replace(_group(group, stats, beats[group], now_ms), paused=group.encode() in paused)
+            for group in sorted(subscriptions())
+        ],
         outbox=_outbox(beats[RELAY], now_ms),
     )
 
 
 def places() -> list[Place]:
     """Every partition of every group."""
-    return _places_and_beats()[0]
+    return _places_beats_paused()[0]
 
 
-def _places_and_beats() -> tuple[list[Place], dict[str, Beats]]:
+def _places_beats_paused() -> tuple[list[Place], dict[str, Beats], set[bytes]]:
     declared = topics()
     everybody = [*sorted(subscriptions()), RELAY]
     with client().pipeline(transaction=False) as pipe:
@@ -54,7 +57,8 @@ def _places_and_beats() -> tuple[list[Place], dict[str, Beats]]:
             pipe.smembers(keys.partitions(topic))
         for group in everybody:
             pipe.hgetall(keys.seen(group))
-        replies: list[Any] = pipe.execute()
+        pipe.smembers(keys.PAUSED)
+        *replies, paused = pipe.execute()
     partitions = {
         topic.name: sorted({name.decode() for name in members} | set(topic.static_partitions()))
         for topic, members in zip(declared.values(), replies, strict=False)
@@ -65,7 +69,7 @@ def _places_and_beats() -> tuple[list[Place], dict[str, Beats]]:
         for topic in subscription.topics
         for partition in partitions[topic]
     ]
-    return found, dict(zip(everybody, replies[len(declared) :], strict=True))
+    return found, dict(zip(everybody, replies[len(declared) :], strict=True)), paused
 
 
 def _group(group: str, stats: Sequence[GroupStats], beats: Beats, now_ms: int) -> Group:
@@ -74,7 +78,16 @@ def _group(group: str, stats: Sequence[GroupStats], beats: Beats, now_ms: int) -
     by_topic = {topic: [row for row in mine if row.topic == topic] for topic in subscription.topics}
     return Group(
         group=group,
-        topics=[TopicCounts(topic=topic, partitions=len(rows), **added_up(rows)) for topic, rows in by_topic.items()],
+        topics=[
+            TopicCounts(
+                topic=topic,
+                partitions=len(rows),
+                kept=sum(row.kept for row in rows),
+                trimmed=sum(row.trimmed for row in rows),
+                **added_up(rows),
+            )
+            for topic, rows in by_topic.items()
+        ],
         consumers=[
             Consumer(name=name.decode(errors="replace"), last_beat_ms=ago, alive=ago <= subscription.lease_s * 1000)
             for name, ago in sorted((name, max(0, now_ms - int(at))) for name, at in beats.items())

@@ -26,6 +26,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 class TopicCounts(Counts, frozen=True, kw_only=True):
     topic: str
     partitions: int
+    kept: int = 0  # entries in its logs; a new group would read these
+    trimmed: int = 0  # entries dropped by its retention
 
 
 class Consumer(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +40,7 @@ class Group(Counts, frozen=True, kw_only=True):
     group: str
     topics: list[TopicCounts]
     consumers: list[Consumer]
+    paused: bool = False
 
     @property
     def alive(self) -> int:

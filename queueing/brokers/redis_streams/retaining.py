@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from queueing import keys
 from queueing.broker import Position
@@ -11,6 +11,7 @@ from queueing.brokers.redis_streams.base import RedisBase, speaks_broker
 
 AT_ONCE = 1_000  # entries one script drops; a longer one would keep everybody else waiting
 STEPS = 20  # of that, per partition and call
+PAGE = 5_000
 
 
 class Retaining(RedisBase):
@@ -20,6 +21,27 @@ class Retaining(RedisBase):
             self._begin(group, topic, partition)
             seek(self.redis, self._scripts["seek"], (topic, partition, group), to, move=True)
         return measure(self.redis, (topic, partition), to).beyond
+
+    def may_come(self, groups: Mapping[str, Iterable[str]]) -> Iterator[list[bytes]]:
+        """The ids of all messages that may still come to these groups, in pages: delayed, in a log, or held.
+
+        In the order in which messages move, so that one that moves meanwhile is met where it arrives.
+        groups: consumer group → its topics.
+        """
+        topics = sorted({topic for heard in groups.values() for topic in heard})
+        where = [(topic, partition) for topic, found in self._partitions(topics) for partition in found]
+        for place in where:
+            yield self.redis.zrange(keys.later(*place), 0, -1)
+            start = "-"
+            while page := self.redis.xrange(keys.log(*place), min=start, count=PAGE):
+                yield [fields.get(b"id", b"") for _, fields in page]
+                start = f"({page[-1][0].decode()}"
+            for group in groups:
+                with self.redis.pipeline(transaction=True) as pipe:
+                    pipe.hkeys(keys.graves(*place, group))
+                    pipe.hkeys(keys.waiting(*place, group))
+                    graves, waiting = pipe.execute()
+                yield [field for field in (*graves, *waiting) if not field.endswith(b":n")]
 
     @speaks_broker
     def trim(self, topic: str, groups: Sequence[str]) -> int:

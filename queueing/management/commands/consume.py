@@ -30,7 +30,9 @@ class Command(BaseCommand):
         if lease is not None:
             subscription = dataclasses.replace(subscription, lease_s=lease)
         limit_session(lease_s=subscription.lease_s)
-        worker = Worker(subscription, make_broker(), middlewares=[timing, inbox(group)])
+        worker = Worker(
+            subscription, make_broker(), middlewares=[timing, inbox(group, rebuildable=subscription.rebuildable)]
+        )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
         self.stdout.write(f"{worker.consumer} reads {', '.join(subscription.topics)}")

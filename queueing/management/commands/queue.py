@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 from django.contrib.auth import get_user_model
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from redis.exceptions import RedisError
 
 from queueing.conf import subscriptions
@@ -18,17 +18,20 @@ from queueing.console.letters import DeadLetter
 from queueing.console.services import replay_dead_letters
 from queueing.console.snapshot import Counts, Snapshot
 from queueing.console.views import OPERATE
+from queueing.management.moving import MovingCommand
 
 AWAY = "Redis does not answer at settings.QUEUEING['OPTIONS']['url']: {}"
 COUNTS = ("LAG", "OLDEST", "IN FLIGHT", "DELAYED", "LATER", "DEAD", "APPENDED", "ACKED")
 
 
-class Command(BaseCommand):
-    help = "Look at the message queue, and replay its dead letters."
+class Command(MovingCommand):
+    help = "Look at the message queue, replay its dead letters, and put its groups where they should be."
     requires_system_checks = ["queueing"]
 
     def add_arguments(self, parser: CommandParser) -> None:
-        actions = parser.add_subparsers(dest="action", required=True, metavar="groups | topics | dead | replay")
+        names = "groups | topics | dead | replay | reset | pause | resume | prune"
+        actions = parser.add_subparsers(dest="action", required=True, metavar=names)
+        self.add_moving_arguments(actions)
         groups = actions.add_parser("groups", help="lag, dead letters and consumers of each group, and the outbox")
         topics = actions.add_parser("topics", help="the same for each topic of each group")
         dead = actions.add_parser("dead", help="the newest dead letters")
@@ -56,8 +59,11 @@ class Command(BaseCommand):
         snapshot = self._snapshot()
         if options["json"]:
             return self._json(snapshot)
-        rows = [[group.group, *_counts(group), str(group.alive)] for group in snapshot.groups]
-        self._table(["GROUP", *COUNTS, "ALIVE"], [*rows, ["all", *_counts(snapshot.total), ""]])
+        rows = [
+            [group.group, *_counts(group), str(group.alive), "paused" if group.paused else ""]
+            for group in snapshot.groups
+        ]
+        self._table(["GROUP", *COUNTS, "ALIVE", "STATE"], [*rows, ["all", *_counts(snapshot.total), "", ""]])
         box = snapshot.outbox
         if box is None:
             self.stdout.write("Outbox: not known, PostgreSQL does not answer")
@@ -70,11 +76,17 @@ class Command(BaseCommand):
         if options["json"]:
             return self._json([{"group": group.group, "topics": group.topics} for group in snapshot.groups])
         rows = [
-            [group.group, topic.topic, str(topic.partitions), *_counts(topic)]
+            [
+                group.group,
+                topic.topic,
+                str(topic.partitions),
+                *_counts(topic),
+                *map(words.count, (topic.kept, topic.trimmed)),
+            ]
             for group in snapshot.groups
             for topic in group.topics
         ]
-        return self._table(["GROUP", "TOPIC", "PARTITIONS", *COUNTS], rows)
+        return self._table(["GROUP", "TOPIC", "PARTITIONS", *COUNTS, "KEPT", "TRIMMED"], rows)
 
     def _dead(self, **options: Any) -> None:
         letters = selectors.dead_letters(group=options["group"], limit=options["limit"])

@@ -1,0 +1,121 @@
+"""`manage.py queue reset | pause | resume | prune`: what changes where a whole group stands."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils.dateparse import parse_datetime
+
+from queueing.broker import BEGINNING, END, Position
+from queueing.conf import subscriptions
+from queueing.console import words
+from queueing.console.moving import Move, NotRebuildable, pause_group, prune, reset_group
+from queueing.errors import BrokerUnavailable
+
+
+class MovingCommand(BaseCommand):
+    """A part of the command `queue`, which brings `_table` and `_json`."""
+
+    def add_moving_arguments(self, actions: Any) -> None:
+        reset = actions.add_parser("reset", help="put a group somewhere else in a topic: what lies ahead comes again")
+        reset.add_argument("group")
+        reset.add_argument("--topic", required=True)
+        reset.add_argument("--partition", default="", help="in this partition only")
+        to = reset.add_mutually_exclusive_group(required=True)
+        to.add_argument("--beginning", dest="to", action="store_const", const=BEGINNING, help="of what is kept")
+        to.add_argument("--end", dest="to", action="store_const", const=END, help="pass over everything there is")
+        to.add_argument("--to-time", dest="to", type=_moment, help="2026-11-20T12:00:00+00:00: what was appended since")
+        to.add_argument("--to-offset", dest="to", help="1763641421000-0: the entry read next; needs --partition")
+        again = reset.add_mutually_exclusive_group()
+        again.add_argument("--redeliver", action="store_true", help="skip what was handled, by the inbox (the default)")
+        again.add_argument("--reprocess", action="store_true", help="handle everything again; for rebuildable groups")
+        pause = actions.add_parser("pause", help="let a group's consumers finish what they hold and read nothing")
+        resume = actions.add_parser("resume", help="let them read again")
+        for action in (pause, resume):
+            action.add_argument("group")
+        inbox = actions.add_parser("prune", help="delete inbox rows of messages that can no longer come")
+        for action in (reset, inbox):
+            action.add_argument("--dry-run", action="store_true", help="say what would be done, and stop")
+            action.add_argument("--yes", action="store_true", help="do not ask")
+        for action in (reset, pause, resume, inbox):
+            action.add_argument("--json", action="store_true", help="print JSON")
+
+    def _reset(self, *, group: str, topic: str, partition: str, to: Position, reprocess: bool, **options: Any) -> None:
+        if isinstance(to, str) and to not in (BEGINNING, END) and not partition:
+            raise CommandError("an offset belongs to one partition; say which with --partition")
+
+        def move(*, dry_run: bool) -> list[Move]:
+            try:
+                return reset_group(
+                    group=group, topic=topic, partition=partition, to=to, reprocess=reprocess, dry_run=dry_run
+                )
+            except (ValueError, NotRebuildable, BrokerUnavailable) as error:
+                raise CommandError(str(error)) from error
+
+        moves = move(dry_run=True)
+        if not options["dry_run"]:
+            self._confirm(
+                f"Put {group} back to {sum(m.lag for m in moves):,} messages behind, from "
+                f"{sum(m.lag_before for m in moves):,}, in {len(moves)} partition(s) of {topic}?",
+                yes=options["yes"],
+            )
+            moves = move(dry_run=False)
+        if options["json"]:
+            return self._json(moves)
+        rows = [[m.topic, m.partition, words.count(m.lag_before), words.count(m.lag)] for m in moves]
+        return self._table(["TOPIC", "PARTITION", "LAG BEFORE", "LAG"], rows)
+
+    def _pause(self, **options: Any) -> None:
+        self._set_paused(True, **options)
+
+    def _resume(self, **options: Any) -> None:
+        self._set_paused(False, **options)
+
+    def _set_paused(self, paused: bool, *, group: str, **options: Any) -> None:
+        if group not in subscriptions():
+            raise CommandError(f"no group is called {group!r}; there are: {', '.join(sorted(subscriptions()))}")
+        try:
+            pause_group(group=group, paused=paused)
+        except BrokerUnavailable as error:
+            raise CommandError(str(error)) from error
+        if options["json"]:
+            return self._json({"group": group, "paused": paused})
+        state = "paused: its consumers finish what they hold and read nothing" if paused else "reading"
+        return self.stdout.write(f"{group} is {state}.")
+
+    def _prune(self, **options: Any) -> None:
+        try:
+            if not options["dry_run"]:
+                self._confirm("Delete inbox rows of messages that can no longer come?", yes=options["yes"])
+            gone = prune(dry_run=options["dry_run"])
+        except BrokerUnavailable as error:
+            raise CommandError(str(error)) from error
+        if options["json"]:
+            return self._json(gone)
+        return self._table(
+            ["GROUP", "INBOX ROWS"], [[group, words.count(rows)] for group, rows in sorted(gone.items())]
+        )
+
+    def _confirm(self, question: str, *, yes: bool) -> None:
+        if yes:
+            return
+        if not sys.stdin.isatty():
+            raise CommandError("nobody is there to ask; --yes does it")
+        if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
+            raise CommandError("nothing was changed")
+
+    def _table(self, head: list[str], rows: list[list[str]]) -> None:
+        raise NotImplementedError
+
+    def _json(self, value: Any) -> None:
+        raise NotImplementedError
+
+
+def _moment(text: str) -> int:
+    moment: datetime | None = parse_datetime(text)
+    if moment is None or moment.tzinfo is None:
+        raise ValueError(text)
+    return int(moment.timestamp() * 1000)
