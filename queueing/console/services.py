@@ -42,7 +42,7 @@ def replay_dead_letters(*, user: Any, addresses: Sequence[Address]) -> Replayed:
     entry = LogEntry.objects.create(
         user=user,
         content_type=ContentType.objects.get_for_model(Queue),
-        object_id=addresses[0].id[:200] if len(addresses) == 1 else None,
+        object_id=visible(addresses[0].id)[:200] if len(addresses) == 1 else None,
         object_repr=_about(addresses)[:200],
         action_flag=CHANGE,
         change_message=f"Replaying {len(addresses)}: {_named(addresses)}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -262,7 +263,8 @@ def test_names_that_no_form_of_ours_made_are_refused(
 
 
 def test_names_of_places_that_do_not_exist_find_nothing(operator: Client, broker: RedisStreamsBroker) -> None:
-    for address in (Address("nobody", PLACED, "7", "1"), Address(GROUP, "no.topic", "7", "1")):
+    nowhere = [("nobody", PLACED, "7", "1"), (GROUP, "no.topic", "7", "1"), (GROUP, PLACED, "7", "1\0")]
+    for address in itertools.starmap(Address, nowhere):
         assert operator.get(LETTER, {"letter": address.token}).status_code == 404
         answer = operator.post(REPLAY, {"letter": address.token, "confirmed": "yes"}, follow=True)
         assert "Replayed 0 of 1" in answer.content.decode()
