@@ -18,6 +18,7 @@ _GAUGES = {
     "lag": ("sluice_queue_lag_messages", "Messages nobody of this group has acknowledged"),
     "in_flight": ("sluice_queue_in_flight_messages", "Messages in consumers' hands"),
     "delayed": ("sluice_queue_delayed_messages", "Messages waiting for their next attempt"),
+    "later": ("sluice_queue_later_messages", "Messages published for later that are not due yet"),
     "dead": ("sluice_queue_dead_messages", "Dead letters waiting for an operator"),
 }
 
@@ -56,6 +57,10 @@ def _of(snapshot: Snapshot) -> Iterator[Metric]:
     for group in snapshot.groups:
         consumers.add_metric([group.group], group.alive)
     yield consumers
+    paused = GaugeMetricFamily("sluice_queue_paused", "1 while the group is paused, else 0", labels=["group"])
+    for group in snapshot.groups:
+        paused.add_metric([group.group], float(group.paused))
+    yield paused
     if snapshot.outbox is not None:
         yield GaugeMetricFamily("sluice_outbox_rows", "Events committed and not told yet", snapshot.outbox.waiting)
         yield GaugeMetricFamily(
