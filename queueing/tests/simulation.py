@@ -66,6 +66,7 @@ class World:
     sabotage: bool = False  # the store keeps no inbox: the checks below must notice
     store: Store = field(default_factory=Store)
     deaths: int = 0
+    trimmed: int = 0
     _names: Iterator[int] = field(default_factory=count)
     poison: frozenset[int] = frozenset()  # kills its process each time
     broken: frozenset[int] = frozenset()  # raises each time
@@ -94,7 +95,9 @@ class World:
             self._scheduler.switch(self.now + pause)
 
     def run(self) -> MemoryBroker:
-        broker = MemoryBroker({"bar": Topic("bar", partitions=3)}, clock=self.clock, sleep=self.sleep)
+        broker = MemoryBroker(
+            {"bar": Topic("bar", partitions=3, retention_messages=4)}, clock=self.clock, sleep=self.sleep
+        )
         self._scheduler = getcurrent()
         sleeping: list[tuple[float, int, greenlet]] = []
         order = 0
@@ -104,11 +107,14 @@ class World:
         produced = 0
         while self.now < 4000:
             if produced < self.messages and self.rng.random() < 0.3:
-                message = Message.of(Brewed(cup=str(produced % 7), number=produced))
+                due_ms = int((self.now + self.rng.uniform(0, 20)) * 1000) if self.rng.random() < 0.2 else 0
+                message = Message.of(Brewed(cup=str(produced % 7), number=produced), deliver_at_ms=due_ms)
                 broker.produce([replace(message, id=f"message-{produced:04}")])
                 if self.chaos and self.rng.random() < 0.2:  # a relay that died before it deleted its row
                     broker.produce([replace(message, id=f"message-{produced:04}")])
                 produced += 1
+            if self.rng.random() < 0.1:
+                self.trimmed += broker.trim("bar", ["baristas"])
             self.chaos = self.now < 200 or produced < self.messages
             self.store.away = self.chaos and (self.store.away ^ (self.rng.random() < 0.02))
             if not self.chaos and self._at_rest(broker):
@@ -129,7 +135,7 @@ class World:
 
     def _at_rest(self, broker: MemoryBroker) -> bool:
         [*rows] = broker.stats({"baristas": ["bar"]})
-        return all(row.lag == row.in_flight == row.delayed == 0 for row in rows)
+        return all(row.lag == row.in_flight == row.delayed == row.later == 0 for row in rows)
 
     def _process(self, broker: MemoryBroker) -> greenlet:
         def life() -> None:

@@ -26,7 +26,7 @@ def quiet() -> Iterator[None]:
 
 
 def test_every_message_has_its_effect_once_whatever_happens() -> None:
-    deaths = buried = 0
+    deaths = buried = trimmed = 0
     for seed in range(FIRST, FIRST + SEEDS):
         world = World(seed)
         broker = world.run()
@@ -41,10 +41,13 @@ def test_every_message_has_its_effect_once_whatever_happens() -> None:
         assert dead_numbers >= world.poison | world.broken, f"seed {seed}: a failing message vanished"
         for row in broker.stats({"baristas": ["bar"]}):
             assert row.appended == row.acked == row.done + row.dead, f"seed {seed}: {row}"
+            assert row.appended == row.kept + row.trimmed, f"seed {seed}: {row}"
         deaths += world.deaths
+        trimmed += world.trimmed
         buried += len(dead)
     assert deaths > SEEDS
     assert buried > 0
+    assert trimmed > SEEDS
 
 
 def test_one_seed_is_one_history() -> None:

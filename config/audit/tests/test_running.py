@@ -12,6 +12,8 @@ from msgspec.structs import replace
 
 from config.audit.tests.world import World
 from config.audit.verdict import Verdict
+from queueing import keys
+from queueing.broker import BEGINNING, END
 from queueing.conf import make_broker, subscriptions
 from queueing.inbox import inbox
 from queueing.message import Message, new_id
@@ -140,3 +142,20 @@ def test_a_log_trimmed_by_its_retention_is_judged_by_what_is_left(world: World, 
     assert gone > 10
     accounting = {finding.rule.number: finding.checked for finding in verdict.findings}[6]
     assert accounting == {finding.rule.number: finding.checked for finding in before.findings}[6] - gone
+
+
+@pytest.mark.parametrize("to", [BEGINNING, END, "the middle"])
+def test_a_group_that_was_put_elsewhere_is_judged_from_there(
+    world: World, audit: Callable[..., Verdict], to: str
+) -> None:
+    broker = make_broker()
+    world.ask("jon")
+    broker.read("notifications", "nobody", ["orders.events"], 100, 0)  # so some of its entries are in nobody's hands
+    for partition in broker.partitions("orders.events"):
+        [*log] = broker.redis.xrange(keys.log("orders.events", partition))
+        middle = log[len(log) // 2][0].decode() if log else BEGINNING
+        broker.seek("notifications", "orders.events", partition, middle if to == "the middle" else to)
+        _no_false_alarm(audit())
+    world.settle()
+    _no_false_alarm(audit())
+    assert all(row.lag == 0 for row in broker.stats({"notifications": ["orders.events"]}))
