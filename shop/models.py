@@ -6,11 +6,14 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
-from django.core.validators import RegexValidator
+from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Lower
 from django.urls import reverse
 from uuid_utils.compat import uuid7
+
+MOST_UNITS = 10_000_000
 
 phone_number = RegexValidator(
     r"^\+?[0-9][0-9 ()/-]{4,18}$",
@@ -22,6 +25,15 @@ class User(AbstractUser):
     """A shopper or an operator. The phone is where the demo SMS go."""
 
     phone = models.CharField(max_length=20, blank=True, validators=[phone_number])
+
+    class Meta(AbstractUser.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                Lower("username"),
+                name="one_name_however_it_is_written",
+                violation_error_message="This name is taken. Please choose another.",
+            )
+        ]
 
 
 class Product(models.Model):
@@ -51,7 +63,8 @@ class Sale(models.Model):
 
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="sales")
     price_cents = models.PositiveIntegerField(help_text="Per unit, in cents.")
-    stock = models.PositiveIntegerField(help_text="Units at the start.")
+    # Bounded, so that a sale and all that is ever added to it fit the ledger's and Lua's whole numbers.
+    stock = models.PositiveIntegerField(help_text="Units at the start.", validators=[MaxValueValidator(MOST_UNITS)])
     per_user_limit = models.PositiveIntegerField(default=1, help_text="Units one shopper may buy.")
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from django.test import Client
 
 from shop.models import User
+from tests.threads import at_once
 
 LIN = {"username": "lin", "phone": "+86 10 5550 1969", "email": "lin@example.test", "password": "green tea at 4"}
 
@@ -100,3 +102,14 @@ def test_who_is_logged_in_already_is_sent_on(client, ada):
 
     assert client.get("/register?next=/sales/7").url == "/sales/7"
     assert client.get("/login?next=/sales/7").url == "/sales/7"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_take_one_name_at_once_one_gets_it():
+    """The form looks before it writes; what counts is the row."""
+    people = [{**LIN, "username": name} for name in ("lin", "LIN", "Lin")]
+
+    answers = at_once([lambda form=form: Client().post("/register", form).status_code for form in people])
+
+    assert User.objects.filter(username__iexact="lin").count() == 1
+    assert sorted(answers) == [200, 200, 302]

@@ -37,6 +37,7 @@ def test_scheduling_a_sale_writes_the_row_and_tells_it(make_sale, kettle):
     [
         ({"price_cents": 0}, "price"),
         ({"stock": 0}, "at least 1 unit"),
+        ({"stock": 10_000_001}, "less than or equal to 10000000"),
         ({"per_user_limit": 0}, "limit per shopper"),
         ({"lasts": timedelta(0)}, "ends after it starts"),
         ({"starts_in": timedelta(days=-365 * 2000), "lasts": timedelta(days=365 * 2001)}, "after 1970"),
