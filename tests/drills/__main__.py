@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.drills.faults import DRILLS, Drill
+from tests.drills.faults import DRILLS
 from tests.drills.harness import BASE, House
 from tests.drills.result import SEED, perform
+from tests.drills.rounds import Drill
 
 Row = dict[str, Any]
 SEEDS_PER_SCALE = 2_000

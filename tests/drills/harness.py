@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import psycopg
 
 from config.stack import leftovers
 from config.stack.ready import unwell
@@ -28,10 +27,7 @@ from loadtests.history import History
 
 BASE = Path(__file__).resolve().parents[2]
 READY_WITHIN_S = 120.0
-REST_WITHIN_S = 150.0
 POLL_S = 0.05
-# How long a message stays claimed by a sender that died; what `House.hurry` makes older.
-CLAIM_S = 60
 
 
 def until(condition: Callable[[], Any], what: str, *, within_s: float = 60.0) -> Any:
@@ -74,8 +70,6 @@ class House:
         }
         self.keeper: subprocess.Popen[bytes] | None = None
 
-    # -- life -------------------------------------------------------------------------------------------------------
-
     def start(self) -> None:
         """Until everything is well."""
         command = [sys.executable, "-m", "tests.drills.keeper", *map(str, (self.folder, self.port, self.redis_port))]
@@ -93,10 +87,16 @@ class House:
         for sale in made["sales"]:
             until(lambda sale=sale: self.left(sale["sale"]) == sale["stock"], f"sale {sale['sale']} open")
 
+    def left(self, sale: int) -> int | None:
+        """Units in the gate, as the shop shows everybody; None while it does not know."""
+        with contextlib.suppress(OSError, ValueError), urllib.request.urlopen(f"{self.url}/api/sales/{sale}") as answer:
+            return json.load(answer).get("stock")
+        return None
+
     def close(self) -> None:
         """At once: nothing here is kept, and how the house ends politely is tests/test_stack.py's question."""
         if self.keeper is not None:
-            self.kill_everything()
+            self.kill_everything(but_ask_postgres=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
@@ -117,8 +117,6 @@ class House:
         assert self.keeper is not None
         assert self.keeper.poll() is None, f"the keeper ended:\n{self.last_words()}"
         return True
-
-    # -- weather ----------------------------------------------------------------------------------------------------
 
     def process(self, name: str) -> psutil.Process:
         """Who has this name now; never a stranger that was given its number."""
@@ -169,20 +167,22 @@ class House:
         deaths = dict.fromkeys(note.read_text().splitlines()) if note.exists() else {}
         return [line.split()[0] for line in deaths]
 
-    def kill_everything(self) -> int:
-        """Every process of the house, both servers and the supervisor, by SIGKILL; returns how many."""
+    def kill_everything(self, *, but_ask_postgres: bool = False) -> int:
+        """Every process of the house, both servers and the supervisor, by SIGKILL; returns how many.
+
+        but_ask_postgres: a killed one leaves shared memory behind, which only its next start tidies up.
+        """
         assert self.keeper is not None
         self.keeper.send_signal(signal.SIGSTOP)  # or it would start again whom we kill first
         victims = leftovers.running(self.folder)
         for process in victims:
             with contextlib.suppress(psutil.Error):
-                process.kill()
+                polite = but_ask_postgres and process.name() == "postgres"
+                process.send_signal(signal.SIGINT if polite else signal.SIGKILL)
         self.keeper.kill()
         self.keeper.wait()
         psutil.wait_procs(victims, timeout=20)
-        return len(victims)
-
-    # -- questions --------------------------------------------------------------------------------------------------
+        return 1 + len(victims)
 
     def run(self, *arguments: str, accept: Sequence[int] | None = (0,)) -> str:
         """What `python ...` prints, run in the house's environment."""
@@ -190,53 +190,3 @@ class House:
         done = subprocess.run(command, cwd=BASE, env=self.environment, capture_output=True, text=True, check=False)
         assert accept is None or done.returncode in accept, f"{arguments}: {done.returncode}: {done.stderr[-2000:]}"
         return done.stdout
-
-    def orders(self, sale: int) -> dict[str, str]:
-        """Order → status, as PostgreSQL has it; empty while it does not answer."""
-        with contextlib.suppress(psycopg.OperationalError), psycopg.connect(self.database_url) as session:
-            return dict(
-                session.execute("SELECT id::text, status FROM orders_order WHERE sale_id = %s", [sale]).fetchall()
-            )
-        return {}
-
-    def left(self, sale: int) -> int | None:
-        """Units in the gate, as the shop shows everybody; None while it does not know."""
-        with contextlib.suppress(OSError, ValueError), urllib.request.urlopen(f"{self.url}/api/sales/{sale}") as answer:
-            return json.load(answer).get("stock")
-        return None
-
-    def audit(self, *, at_rest: bool, patient: bool) -> dict[str, Any]:
-        """`manage.py audit` over everything the house has ever done, with all its buyers were told.
-
-        at_rest: wait for rest, and judge what must be true then. patient: let claims of dead senders run their minute.
-        """
-        wait_s = str(REST_WITHIN_S if at_rest else 0)
-        command = [
-            sys.executable,
-            "manage.py",
-            "audit",
-            "--json",
-            "--history",
-            str(self.history_path),
-            "--wait",
-            wait_s,
-        ]
-        process = subprocess.Popen(
-            command, cwd=BASE, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        while process.poll() is None and at_rest and not patient:
-            self.hurry()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(0.5)
-        said, complaints = process.communicate()
-        assert process.returncode < 100, f"the audit could not judge: {complaints[-2000:]}"
-        return dict(json.loads(said))
-
-    def hurry(self) -> None:
-        """Make a minute pass for messages whose sender went silent; everything else keeps its own time."""
-        with psycopg.connect(self.database_url, autocommit=True, connect_timeout=5) as session:
-            session.execute(
-                "UPDATE notifications_notification SET claimed_at = claimed_at - make_interval(secs => %s)"
-                " WHERE status = 'sending' AND claimed_at < clock_timestamp() - interval '3 s'",
-                [CLAIM_S],
-            )

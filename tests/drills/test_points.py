@@ -16,7 +16,7 @@ import pytest
 
 from config.stack.processes import GROUPS, processes
 from queueing.crashpoint import CRASH_POINTS
-from tests.drills import faults
+from tests.drills import faults, points
 from tests.drills.harness import BASE
 
 APPS = ("config", "queueing", "shop", "orders", "inventory", "payments", "logistics", "notifications")
@@ -37,11 +37,11 @@ def test_the_code_passes_each_point_of_the_list_at_one_place_and_no_other():
 @pytest.mark.parametrize("seed", range(20))
 def test_any_deal_reaches_every_point_and_a_thorough_one_each_with_every_process_that_passes_it(seed: int):
     def dealt(*, thorough: bool) -> set[tuple[str, str]]:
-        plan = faults.deal(random.Random(seed), thorough=thorough)
-        return {(name, point.partition("#")[0]) for name, points in plan.items() for point in points}
+        plan = points.deal(random.Random(seed), thorough=thorough)
+        return {(name, point.partition("#")[0]) for name, dealt_to in plan.items() for point in dealt_to}
 
-    everyone = {(group, point) for group in GROUPS for point in faults.CONSUME}
-    everyone |= {(name, point) for name, points in faults.OWN_POINTS.items() for point in points}
+    everyone = {(group, point) for group in GROUPS for point in points.CONSUME}
+    everyone |= {(name, point) for name, own in points.OWN_POINTS.items() for point in own}
     assert {point for _, point in dealt(thorough=False)} == set(CRASH_POINTS)
     assert dealt(thorough=True) == everyone
 
