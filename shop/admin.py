@@ -74,6 +74,11 @@ class SaleAdmin(ModelAdmin):
     def state(self, sale: Sale) -> str:
         return sale.state_at(timezone.now()).value
 
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """The operator's clock may be another one than the shop's, so the form names the shop's."""
+        hints = {"starts_at": "UTC. The second at which it opens for everyone.", "ends_at": "UTC."}
+        return super().get_form(request, obj, change, help_texts=hints, **kwargs)
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """Orders refer to the product and the ledger to the first stock: after creation both stay."""
         return ["product", "stock"] if obj else []
