@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable
 
+from config.env import DATA_DIR
 from config.stack.folder import ADMIN_PASSWORD
 from config.stack.output import Output
 
@@ -56,6 +57,7 @@ def unwell(port: int) -> list[str]:
 def welcome(*, port: int, admin_password: str, data_dir: str, seconds: float) -> str:
     """The block that ends the start-up."""
     *others, last = DEMO_SHOPPERS
+    elsewhere = "" if data_dir == DATA_DIR else f"DATA_DIR={data_dir} "  # or the spike would start a shop of its own
     return f"""
   Sluice is ready after {seconds:.1f} s.
 
@@ -63,7 +65,7 @@ def welcome(*, port: int, admin_password: str, data_dir: str, seconds: float) ->
              log in as {", ".join(others)} or {last}; the password is {DEMO_PASSWORD}
     Admin    http://127.0.0.1:{port}/admin/
              log in as admin; the password is {admin_password} (kept in {data_dir}/{ADMIN_PASSWORD})
-    Spike    make spike    from another terminal: a crowd on one sale, then the audit
+    Spike    {elsewhere}make spike    from another terminal: a crowd on one sale, then the audit
     Logs     {data_dir}/postgres.log  {data_dir}/valkey.log
     Stop     Ctrl-C
 """
