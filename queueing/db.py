@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from django.db import InterfaceError, OperationalError, connection, connections, transaction
+from django.db import InterfaceError, InternalError, OperationalError, connection, connections, transaction
+from django.db.backends.signals import connection_created
 
 from queueing.errors import StoreUnavailable
 
 # SQLSTATE classes of a server that is stopping, starting, full or gone. Others (a deadlock, a lock timeout, a
 # cancelled statement) are the batch's own failures and count as attempts.
-_AWAY = ("08", "57P01", "57P02", "57P03", "53300", "25P03")
+_AWAY = ("08", "57P01", "57P02", "57P03", "53300", "25P03", "25P04")
 
 
 def limit_session(*, lease_s: float) -> None:
@@ -30,15 +32,24 @@ def limit_session(*, lease_s: float) -> None:
     options.pop("pool", None)  # one thread, one connection
     connection.settings_dict["OPTIONS"] = options
 
+    def limit_transactions(connection: Any, **_: Any) -> None:
+        # PostgreSQL does not end an idle transaction whose last statement was psycopg's executemany (a pipeline); since
+        # 17 it can end any that lasts too long.
+        if connection.pg_version >= 170000:
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET transaction_timeout = {int(lease_s * 800)}")
+
+    connection_created.connect(limit_transactions, weak=False, dispatch_uid="queueing.limit_session")
+
 
 @contextmanager
 def away_is_not_failure() -> Iterator[None]:
     """Turn a lost or refused connection into StoreUnavailable, and drop it so that the next try dials anew."""
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
+    except (OperationalError, InterfaceError, InternalError) as error:
         sqlstate = getattr(error.__cause__, "sqlstate", None)
-        if sqlstate is None or sqlstate.startswith(_AWAY):
+        if (sqlstate is None and not isinstance(error, InternalError)) or (sqlstate or "").startswith(_AWAY):
             if not connection.in_atomic_block:
                 connection.close()
             raise StoreUnavailable(str(error).strip().splitlines()[0] if str(error) else repr(error)) from error
