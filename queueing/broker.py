@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 from queueing.message import Delivery, Message
 from queueing.topic import Topic
@@ -65,6 +65,7 @@ class GroupStats:
     later: int = 0  # of the partition, the same for every group: messages that are not due yet
     trimmed: int = 0  # of the partition: entries that were appended and dropped again; appended = kept + trimmed
     kept: int = 0
+    parked: int = 0  # in ordered mode: followers of messages that failed
 
     @property
     def lag(self) -> int:
@@ -72,7 +73,10 @@ class GroupStats:
 
 
 class Broker(Protocol):
+    """capabilities: what it can beyond this; "ordered" is queueing.leases.OrderedBroker."""
+
     topics: Mapping[str, Topic]
+    capabilities: ClassVar[frozenset[str]]
 
     def produce(self, messages: Sequence[Message]) -> None:
         """Append each message to the partition of its key, durably. Messages of one key keep their order.

@@ -48,6 +48,19 @@ class NotInTransaction(QueueingError):
     """publish() was called outside transaction.atomic(): the event could be told without being true."""
 
 
+class LeaseLost(QueueingError):
+    """Another consumer holds this partition now, by a later token, or the group was put elsewhere in it.
+
+    Nothing was changed; what was read of it is not ours any more.
+    """
+
+    def __init__(self, topic: str, partition: str) -> None:
+        super().__init__(
+            f"the lease of {topic}/{partition} is lost: a later token is known, or the group was put elsewhere"
+        )
+        self.where = (topic, partition)
+
+
 class NotYet(QueueingError):
     """These events came before the fact they stand on. They wait and come again; no attempt is counted.
 

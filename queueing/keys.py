@@ -11,17 +11,21 @@
     q:{<topic>:<p>}:meta              hash    appended, trimmed; of delayed messages: scheduled, promoted, cancelled
     q:{<topic>:<p>}:later             zset    message id → due, ms (Redis's clock): delayed, not in the log yet
     q:{<topic>:<p>}:drafts            hash    message id → envelope (JSON) and "<message id>:b" → body, of all in later
-    q:{<topic>:<p>}:<group>           hash    skipped, acked, done; from (the offset after which it began)
+    q:{<topic>:<p>}:<group>           hash    skipped, acked, done, parkings; from (the offset after which it began)
     q:{<topic>:<p>}:<group>:retry     zset    message id → due, ms (Redis's clock)
     q:{<topic>:<p>}:<group>:holders   hash    message id → consumer that works on this retried message now
-    q:{<topic>:<p>}:<group>:waiting   hash    message id → envelope and history (JSON), of all in retry and holders;
-                                              "<message id>:n" → attempts begun
+    q:{<topic>:<p>}:<group>:waiting   hash    message id → envelope and history (JSON), of all in retry, holders
+                                              and parked; "<message id>:n" → attempts begun, ":s" → sequence
+    q:{<topic>:<p>}:<group>:lease     hash    owner ('': nobody), epoch, n (ordered mode: who may read and settle)
+    q:{<topic>:<p>}:<group>:heads     hash    blocked key → id of the message it waits for (ordered mode)
+    q:{<topic>:<p>}:<group>:parked    zset    followers of blocked keys, all of score 0:
+                                              "<bytes of key>:<key>:<sequence>:<message id>" (lua/parking.lua)
     q:{<topic>:<p>}:<group>:dead      zset    message id → buried at, ms
     q:{<topic>:<p>}:<group>:graves    hash    message id → envelope, reason and history (JSON)
 
 Always, per partition: appended = entries in the log + trimmed, and scheduled = promoted + cancelled + |later|;
 per partition and group: appended = skipped + acked + pending + undelivered, and
-acked = done + |retry| + |holders| + |dead|. `manage.py audit` counts both sides.
+acked = done + |retry| + |holders| + |parked| + |dead|. `manage.py audit` counts both sides.
 """
 
 from __future__ import annotations
@@ -85,6 +89,24 @@ def holders(topic: str, partition: str, group: str) -> str:
 
 def waiting(topic: str, partition: str, group: str) -> str:
     return f"{counters(topic, partition, group)}:waiting"
+
+
+def lease(topic: str, partition: str, group: str) -> str:
+    return f"{counters(topic, partition, group)}:lease"
+
+
+def heads(topic: str, partition: str, group: str) -> str:
+    return f"{counters(topic, partition, group)}:heads"
+
+
+def parked(topic: str, partition: str, group: str) -> str:
+    return f"{counters(topic, partition, group)}:parked"
+
+
+def parked_id(member: bytes) -> str:
+    """The message id in a member of `parked`."""
+    size, _, rest = member.partition(b":")
+    return rest[int(size) + 18 :].decode()
 
 
 def dead(topic: str, partition: str, group: str) -> str:

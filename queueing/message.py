@@ -58,7 +58,8 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
 
     `attempt` is 1 the first time. `source` says where its state lives: the topic's log, or the group's own retry set.
     `alone` marks what was pending in a process that died: it comes back in a batch of one, so a message that kills its
-    process is found and its neighbours are not buried with it.
+    process is found and its neighbours are not buried with it. `token` is that of the lease it was read under, in
+    ordered mode.
     """
 
     message: Message
@@ -69,3 +70,4 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
     first_failed_at_ms: int = 0
     alone: bool = False
     replays: int = 0
+    token: tuple[int, int] | None = None

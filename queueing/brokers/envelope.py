@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -81,6 +82,10 @@ class Parked(msgspec.Struct, frozen=True, kw_only=True):
             alone=True,
             replays=self.replays,
         )
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def to_json(parked: Parked) -> bytes:

@@ -10,10 +10,12 @@ import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from msgspec.structs import replace
 
 from queueing.broker import BEGINNING, END, SAVED_UP_S, Failure, GroupStats, Position
+from queueing.brokers.memory_ordered import Order, OrderedMemory
 from queueing.errors import TopicFull, UnknownTopic
 from queueing.message import Delivery, Message
 from queueing.topic import Topic
@@ -39,6 +41,11 @@ class _Group:
     working: dict[str, _Held] = field(default_factory=dict)  # message id → retried messages in hand
     delayed: dict[str, tuple[float, Delivery]] = field(default_factory=dict)  # message id → (due, delivery)
     dead: dict[str, tuple[Delivery, Failure]] = field(default_factory=dict)
+    order: Order = field(default_factory=Order)
+
+    def hold(self, delivery: Delivery, consumer: str) -> None:
+        hands, key = self._hands(delivery)
+        hands[key] = _Held(delivery, consumer)
 
     def seek(self, index: int) -> None:
         """Read on from there; what was in hand from there on comes again."""
@@ -82,12 +89,13 @@ class _Later:
 
 
 @dataclass(slots=True)
-class MemoryBroker:
+class MemoryBroker(OrderedMemory):
     """See queueing.broker.Broker for what each method promises.
 
     clock: seconds; virtual in simulations.
     """
 
+    capabilities: ClassVar[frozenset[str]] = frozenset({"ordered"})
     topics: Mapping[str, Topic]
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = lambda _: None
@@ -369,6 +377,7 @@ class MemoryBroker:
                         later=len(self._later.get((topic, partition), _Later()).waiting),
                         trimmed=first,
                         kept=len(log),
+                        parked=view.order.count(),
                     )
                 )
         return rows

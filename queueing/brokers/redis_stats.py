@@ -10,7 +10,7 @@ from queueing.broker import GroupStats
 
 Log = tuple[str, str]  # topic, partition
 _PER_LOG = 4
-_PER_GROUP = 5
+_PER_GROUP = 6
 
 
 def read_stats(client: Any, where: Sequence[tuple[str, str, str]]) -> list[GroupStats]:
@@ -33,6 +33,7 @@ def read_stats_at(client: Any, where: Sequence[tuple[str, str, str]]) -> tuple[i
             pipe.zcard(keys.retry(topic, partition, group))
             pipe.hlen(keys.holders(topic, partition, group))
             pipe.zcard(keys.dead(topic, partition, group))
+            pipe.zcard(keys.parked(topic, partition, group))
             pipe.xpending(keys.log(topic, partition), group)
         clock, *replies = pipe.execute(raise_on_error=False)
     if isinstance(clock, Exception):
@@ -43,7 +44,7 @@ def read_stats_at(client: Any, where: Sequence[tuple[str, str, str]]) -> tuple[i
     first_undelivered = _first_undelivered(client, where, {log: infos for log, (_, infos, _, _) in about_logs.items()})
     stats = []
     for number, (topic, partition, group) in enumerate(where):
-        seen, delayed, held, dead, pending = rows[number]
+        seen, delayed, held, dead, parked, pending = rows[number]
         in_flight, first_pending = _pending(pending)
         skipped, acked, done = (int(value or 0) for value in seen)
         (appended, trimmed), infos, later, kept = about_logs[topic, partition]
@@ -62,6 +63,7 @@ def read_stats_at(client: Any, where: Sequence[tuple[str, str, str]]) -> tuple[i
                 in_flight=in_flight + held,
                 delayed=delayed,
                 dead=dead,
+                parked=parked,
                 oldest_age_ms=max(0, now_ms - oldest),
                 later=later,
                 trimmed=int(trimmed or 0),

@@ -6,6 +6,7 @@ import pytest
 
 from queueing.brokers.memory import MemoryBroker
 from queueing.tests.conformance import TOPICS, BrokerConformance
+from queueing.tests.ordered_conformance import OrderedConformance
 
 
 class Clock:
@@ -18,7 +19,7 @@ class Clock:
         self.now += seconds
 
 
-class TestMemoryBroker(BrokerConformance):
+class TestMemoryBroker(BrokerConformance, OrderedConformance):
     @pytest.fixture
     def clock(self) -> Clock:
         return Clock()

@@ -10,6 +10,7 @@ from queueing import keys
 from queueing.brokers.redis_streams import RedisStreamsBroker
 from queueing.errors import BrokerUnavailable
 from queueing.tests.conformance import TOPICS, BrokerConformance, parcel
+from queueing.tests.ordered_conformance import OrderedConformance
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def broker(client: redis.Redis, redis_url: str) -> Iterator[RedisStreamsBroker]:
     broker.redis.close()
 
 
-class TestRedisStreamsBroker(BrokerConformance):
+class TestRedisStreamsBroker(BrokerConformance, OrderedConformance):
     @pytest.fixture
     def pass_time(self, client: redis.Redis) -> Callable[[float], None]:
         def wait(seconds: float) -> None:

@@ -7,6 +7,7 @@ letters per group. Never MAXLEN on XADD, XDEL, or XGROUP DELCONSUMER with pendin
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from queueing.broker import GroupStats
 from queueing.brokers.envelope import Parked
@@ -14,6 +15,8 @@ from queueing.brokers.redis_dead import newest_dead
 from queueing.brokers.redis_stats import read_stats
 from queueing.brokers.redis_streams.base import speaks_broker
 from queueing.brokers.redis_streams.consuming import Consuming
+from queueing.brokers.redis_streams.in_order import InOrderSettling
+from queueing.brokers.redis_streams.leasing import Leasing
 from queueing.brokers.redis_streams.liveness import Liveness
 from queueing.brokers.redis_streams.producing import Producing
 from queueing.brokers.redis_streams.retaining import Retaining
@@ -22,8 +25,10 @@ from queueing.brokers.redis_streams.settling import Settling
 __all__ = ["RedisStreamsBroker"]
 
 
-class RedisStreamsBroker(Producing, Consuming, Settling, Liveness, Retaining):
-    """See queueing.broker.Broker for what each method promises."""
+class RedisStreamsBroker(Producing, Consuming, Settling, Liveness, Retaining, Leasing, InOrderSettling):
+    """See queueing.broker.Broker and queueing.leases.OrderedBroker for what each method promises."""
+
+    capabilities: ClassVar[frozenset[str]] = frozenset({"ordered"})
 
     @speaks_broker
     def stats(self, groups: Mapping[str, Sequence[str]]) -> list[GroupStats]:

@@ -20,7 +20,7 @@ from queueing.errors import BrokerUnavailable
 from queueing.topic import Topic
 
 SOCKET_TIMEOUT_S = 5.0
-SCRIPTS = (
+COMPETING = (
     "produce",
     "ack",
     "retry",
@@ -37,6 +37,8 @@ SCRIPTS = (
     "seek",
     "trim",
 )
+ORDERED = ("take", "give", "read", "pending", "due", "ack", "retry", "park", "bury")
+SCRIPTS = (*COMPETING, *(f"lease_{name}" for name in ORDERED))
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 import msgspec
 
 from queueing import keys
 from queueing.broker import Failure
-from queueing.brokers.envelope import Parked, from_json, to_json
+from queueing.brokers.envelope import Parked, from_json, now_ms, to_json
 from queueing.brokers.redis_streams.base import RedisBase, speaks_broker
 from queueing.message import Delivery
 
@@ -42,7 +41,7 @@ class Settling(RedisBase):
         self, group: str, consumer: str, delivery: Delivery, delay_s: float, failure: Failure, *, count: bool
     ) -> bool:
         where = (delivery.message.topic, delivery.partition)
-        parked = Parked.of(delivery, failure, at_ms=_now_ms(), replays=delivery.replays)
+        parked = Parked.of(delivery, failure, at_ms=now_ms(), replays=delivery.replays)
         return bool(
             self._scripts["retry"](
                 keys=[*_settle_keys(*where, group), keys.retry(*where, group), keys.dead(*where, group)],
@@ -62,7 +61,7 @@ class Settling(RedisBase):
     @speaks_broker
     def bury(self, group: str, consumer: str, delivery: Delivery, failure: Failure) -> bool:
         where = (delivery.message.topic, delivery.partition)
-        parked = Parked.of(delivery, failure, at_ms=_now_ms(), replays=delivery.replays)
+        parked = Parked.of(delivery, failure, at_ms=now_ms(), replays=delivery.replays)
         return bool(
             self._scripts["bury"](
                 keys=[
@@ -105,7 +104,3 @@ def _settle_keys(topic: str, partition: str, group: str) -> list[str]:
         keys.holders(topic, partition, group),
         keys.waiting(topic, partition, group),
     ]
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
