@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from django.db import connection
 
@@ -28,14 +28,19 @@ _INSERT_REBUILDABLE = _INSERT.replace(
 )
 
 
-def inbox(group: str, *, rebuildable: bool = False) -> Middleware:
+def inbox(
+    group: str, *, rebuildable: bool = False, fence: Callable[[Sequence[Delivery]], None] | None = None
+) -> Middleware:
     """A middleware that opens the transaction and passes on only what this group has not handled yet.
 
     rebuildable: not yet in this generation of its inbox (see `next_generation`).
+    fence: asked first thing in the transaction; it raises when its partition has a later holder (ordered mode).
     """
 
     def handle_once(batch: Sequence[Delivery], following: Step) -> None:
         with one_transaction():
+            if fence:
+                fence(batch)
             new = _note(group, batch, rebuildable=rebuildable)
             if new:
                 following(new)

@@ -1,4 +1,5 @@
-"""The queue's tables: events waiting to be told (outbox) and messages already acted on (inbox)."""
+"""The queue's tables: events waiting to be told (outbox), messages already acted on (inbox), and who may still act on
+a partition in ordered mode (fence, epoch)."""
 
 from __future__ import annotations
 
@@ -54,6 +55,40 @@ class InboxGeneration(models.Model):
 
     def __str__(self) -> str:
         return f"{self.group}#{self.number}"
+
+
+class Fence(models.Model):
+    """The highest token that was admitted to a partition, for one ordered group: whoever has a lower one cannot commit.
+
+    A token is (epoch, n): see queueing/leases.py.
+    """
+
+    pk = models.CompositePrimaryKey("group", "topic", "partition")
+    group = models.CharField(max_length=60)
+    topic = models.CharField(max_length=100)
+    partition = models.CharField(max_length=100)
+    epoch = models.BigIntegerField()
+    n = models.BigIntegerField()
+
+    class Meta:
+        db_table = "queueing_fence"
+
+    def __str__(self) -> str:
+        return f"{self.group} {self.topic}/{self.partition} {self.epoch}.{self.n}"
+
+
+class Epoch(models.Model):
+    """One row, or none for epoch 1: raised when Redis was found to have run backwards, or by an operator."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    epoch = models.BigIntegerField()
+
+    class Meta:
+        db_table = "queueing_epoch"
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="queueing_epoch_is_one_row")]
+
+    def __str__(self) -> str:
+        return f"epoch {self.epoch}"
 
 
 class Queue(models.Model):

@@ -31,6 +31,10 @@ class Subscription:
         begun stays where it is; `manage.py queue reset` moves it.
     rebuildable: its effects may be made again from the log, by `manage.py queue reset --reprocess`: an index, points,
         analytics. Never stock, money or messages to people.
+    mode: "competing": any consumer takes any entry. "ordered": a partition has one consumer at a time, and messages
+        of a key keep their order through retries.
+    parked_on_death: in ordered mode, whether the followers of a message that was buried wait until it is replayed, or
+        go on without it.
     """
 
     group: str
@@ -41,8 +45,12 @@ class Subscription:
     rate: float | None = None
     start: Literal["beginning", "now"] | datetime = "beginning"
     rebuildable: bool = False
+    mode: Literal["competing", "ordered"] = "competing"
+    parked_on_death: bool = True
 
     def __post_init__(self) -> None:
+        if self.mode not in ("competing", "ordered"):
+            raise ValueError(f"group {self.group!r}: mode is 'competing' or 'ordered', not {self.mode!r}")
         if isinstance(self.start, datetime) and self.start.tzinfo is None:
             raise ValueError(f"{self.group}: start={self.start} has no time zone; whose time is it?")
 

@@ -6,10 +6,9 @@ import time
 
 from queueing.brokers.redis_streams import RedisStreamsBroker
 from queueing.conf import make_broker, subscriptions
-from queueing.inbox import inbox
+from queueing.consumer import make_worker
 from queueing.outbox import LANES
 from queueing.relay import Relay
-from queueing.worker import Worker
 
 
 def drain(*, timeout_s: float = 20.0, broker: RedisStreamsBroker | None = None) -> None:
@@ -20,10 +19,7 @@ def drain(*, timeout_s: float = 20.0, broker: RedisStreamsBroker | None = None) 
     """
     broker = broker or make_broker()
     relay = Relay(broker)
-    workers = [
-        Worker(subscription, broker, middlewares=[inbox(group, rebuildable=subscription.rebuildable)], collect_s=0)
-        for group, subscription in subscriptions().items()
-    ]
+    workers = [make_worker(subscription, broker, collect_s=0) for subscription in subscriptions().values()]
     deadline = time.monotonic() + timeout_s
     while len(relay.own_lanes()) < LANES:
         if time.monotonic() > deadline:

@@ -89,9 +89,7 @@ class Worker:
                 # What we held is in doubt: a read or an ack may have happened without our hearing of it. A new name
                 # leaves it behind; whoever sees the old one silent takes it over, and the inbox knows what was done.
                 logger.warning("%s: the broker is away (%s); trying again", self.subscription.group, error)
-                self._alone.clear()
-                self._fresh, self._held = [], []
-                self._new_name()
+                self._forget()
                 self.sleep(READ_WAIT_S)
             except StoreUnavailable as error:
                 logger.warning("%s: the database is away (%s); the batch waits", self.subscription.group, error)
@@ -159,13 +157,16 @@ class Worker:
             self.sleep(min(wait_s, LOOK_S))
             return []
         limit = self._limit()
-        read = self.broker.read(self.subscription.group, self.consumer, self.subscription.topics, limit, wait_s)
+        read = self._fetch(limit, wait_s)
         self._last_read = self.clock()
         self._trickling = 0 < len(read) < limit
         if read:
             crashpoint("consume.read")
         self._fresh = read
         return self._take_fresh()
+
+    def _fetch(self, limit: int, wait_s: float) -> list[Delivery]:
+        return self.broker.read(self.subscription.group, self.consumer, self.subscription.topics, limit, wait_s)
 
     def _take_fresh(self) -> list[Delivery]:
         limit = self._limit()
@@ -210,7 +211,15 @@ class Worker:
                 logger.warning("%s took over %d message(s) from %s, which went silent", group, len(taken), dead)
             self._alone.extend(taken)
 
+    def _forget(self) -> None:
+        self._alone.clear()
+        self._fresh, self._held = [], []
+        self._new_name()
+
     def _new_name(self) -> None:
         self.consumer = self.new_name(self.subscription.group)
         self._next_beat = float("-inf")  # nobody knows this name yet
-        self._handling = Handling(self.subscription, self.broker, self.consumer, self.middlewares, self.rng)
+        self._handling = self._new_handling()
+
+    def _new_handling(self) -> Handling:
+        return Handling(self.subscription, self.broker, self.consumer, self.middlewares, self.rng)

@@ -1,4 +1,4 @@
-"""`manage.py queue reset | pause | resume | prune`: what changes where a whole group stands."""
+"""`manage.py queue reset | pause | resume | prune | new-epoch`: what changes where a whole group stands."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from queueing.conf import subscriptions
 from queueing.console import words
 from queueing.console.moving import Move, NotRebuildable, pause_group, prune, reset_group
 from queueing.errors import BrokerUnavailable
+from queueing.fence import current_epoch, raise_epoch
 
 
 class MovingCommand(BaseCommand):
@@ -37,10 +38,12 @@ class MovingCommand(BaseCommand):
         for action in (pause, resume):
             action.add_argument("group")
         inbox = actions.add_parser("prune", help="delete inbox rows of messages that can no longer come")
+        epoch = actions.add_parser("new-epoch", help="void every lease of the ordered groups; each is given anew")
+        epoch.add_argument("--yes", action="store_true", help="do not ask")
         for action in (reset, inbox):
             action.add_argument("--dry-run", action="store_true", help="say what would be done, and stop")
             action.add_argument("--yes", action="store_true", help="do not ask")
-        for action in (reset, pause, resume, inbox):
+        for action in (reset, pause, resume, inbox, epoch):
             action.add_argument("--json", action="store_true", help="print JSON")
 
     def _reset(self, *, group: str, topic: str, partition: str, to: Position, reprocess: bool, **options: Any) -> None:
@@ -98,6 +101,13 @@ class MovingCommand(BaseCommand):
         return self._table(
             ["GROUP", "INBOX ROWS"], [[group, words.count(rows)] for group, rows in sorted(gone.items())]
         )
+
+    def _new_epoch(self, **options: Any) -> None:
+        before = current_epoch()
+        self._confirm(f"End epoch {before}? Partitions of ordered groups pause for about a second.", yes=options["yes"])
+        raise_epoch(above=before)
+        epoch = current_epoch()
+        return self._json({"epoch": epoch}) if options["json"] else self.stdout.write(f"Epoch {epoch} begins.")
 
     def _confirm(self, question: str, *, yes: bool) -> None:
         if yes:

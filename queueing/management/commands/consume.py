@@ -9,10 +9,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from queueing.conf import make_broker, subscriptions
+from queueing.consumer import make_worker
 from queueing.db import limit_session
-from queueing.inbox import inbox
 from queueing.middleware.timing import timing
-from queueing.worker import Worker
 
 
 class Command(BaseCommand):
@@ -30,9 +29,7 @@ class Command(BaseCommand):
         if lease is not None:
             subscription = dataclasses.replace(subscription, lease_s=lease)
         limit_session(lease_s=subscription.lease_s)
-        worker = Worker(
-            subscription, make_broker(), middlewares=[timing, inbox(group, rebuildable=subscription.rebuildable)]
-        )
+        worker = make_worker(subscription, make_broker(), outermost=[timing])
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
         self.stdout.write(f"{worker.consumer} reads {', '.join(subscription.topics)}")

@@ -29,7 +29,7 @@ class Command(MovingCommand):
     requires_system_checks = ["queueing"]
 
     def add_arguments(self, parser: CommandParser) -> None:
-        names = "groups | topics | dead | replay | reset | pause | resume | prune"
+        names = "groups | topics | dead | replay | reset | pause | resume | prune | new-epoch"
         actions = parser.add_subparsers(dest="action", required=True, metavar=names)
         self.add_moving_arguments(actions)
         groups = actions.add_parser("groups", help="lag, dead letters and consumers of each group, and the outbox")
@@ -51,7 +51,7 @@ class Command(MovingCommand):
         if group and group not in subscriptions():
             raise CommandError(f"no group is called {group!r}; there are: {', '.join(sorted(subscriptions()))}")
         try:
-            getattr(self, f"_{action}")(**options)
+            getattr(self, "_" + action.replace("-", "_"))(**options)
         except RedisError as error:
             raise CommandError(AWAY.format(error)) from error
 
