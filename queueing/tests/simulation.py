@@ -64,6 +64,10 @@ class World:
     now: float = 0.0
     chaos: bool = True
     sabotage: bool = False  # the store keeps no inbox: the checks below must notice
+    produce_chance: float = 0.3  # per turn
+    delay_chance: float = 0.2  # of a message
+    away_begins: float = 0.02
+    away_ends: float = 0.02
     store: Store = field(default_factory=Store)
     deaths: int = 0
     trimmed: int = 0
@@ -106,8 +110,10 @@ class World:
             sleeping.append((0.0, order, self._process(broker)))
         produced = 0
         while self.now < 4000:
-            if produced < self.messages and self.rng.random() < 0.3:
-                due_ms = int((self.now + self.rng.uniform(0, 20)) * 1000) if self.rng.random() < 0.2 else 0
+            if produced < self.messages and self.rng.random() < self.produce_chance:
+                due_ms = (
+                    int((self.now + self.rng.uniform(0, 20)) * 1000) if self.rng.random() < self.delay_chance else 0
+                )
                 message = Message.of(Brewed(cup=str(produced % 7), number=produced), deliver_at_ms=due_ms)
                 broker.produce([replace(message, id=f"message-{produced:04}")])
                 if self.chaos and self.rng.random() < 0.2:  # a relay that died before it deleted its row
@@ -116,7 +122,8 @@ class World:
             if self.rng.random() < 0.1:
                 self.trimmed += broker.trim("bar", ["baristas"])
             self.chaos = self.now < 200 or produced < self.messages
-            self.store.away = self.chaos and (self.store.away ^ (self.rng.random() < 0.02))
+            turns = self.rng.random() < (self.away_ends if self.store.away else self.away_begins)
+            self.store.away = self.chaos and self.store.away ^ turns
             if not self.chaos and self._at_rest(broker):
                 return broker
             sleeping.sort(key=lambda entry: entry[:2])
