@@ -32,6 +32,8 @@ class GroupState:
     waiting: dict[str, str]
     dead: list[str]
     graves: dict[str, str]
+    parked: list[str]
+    heads: dict[str, str]
 
 
 @dataclass(slots=True)
@@ -86,6 +88,8 @@ def read(client: redis.Redis, topic: str, partition: str, subscribers: Iterable[
             pipe.hgetall(keys.waiting(*where))
             pipe.zrange(keys.dead(*where), 0, -1)
             pipe.hgetall(keys.graves(*where))
+            pipe.zrange(keys.parked(*where), 0, -1)
+            pipe.hgetall(keys.heads(*where))
         replies = pipe.execute(raise_on_error=False)
     stream, infos, meta, later, drafts, gate, buyers, applied, *rest = replies
     if isinstance(stream, redis.ResponseError):  # no log yet: a gate nobody has bought from
@@ -95,8 +99,8 @@ def read(client: redis.Redis, topic: str, partition: str, subscribers: Iterable[
         )
     delivered = {text(info["name"]): offset(info["last-delivered-id"]) for info in infos}
     groups = [
-        _group(name, delivered, rest[start : start + 7])
-        for name, start in zip(names, range(0, len(rest), 7), strict=True)
+        _group(name, delivered, rest[start : start + 9])
+        for name, start in zip(names, range(0, len(rest), 9), strict=True)
     ]
     return Fence(
         topic=topic,
@@ -116,7 +120,7 @@ def read(client: redis.Redis, topic: str, partition: str, subscribers: Iterable[
 
 
 def _group(name: str, delivered: dict[str, Offset], replies: Sequence[Any]) -> GroupState:
-    pending, counters, retry, holders, waiting, dead, graves = replies
+    pending, counters, retry, holders, waiting, dead, graves, parked, heads = replies
     return GroupState(
         name=name,
         last=delivered.get(name, (0, 0)),
@@ -127,6 +131,8 @@ def _group(name: str, delivered: dict[str, Offset], replies: Sequence[Any]) -> G
         waiting=_texts(waiting),
         dead=[text(member) for member in dead],
         graves=_texts(graves),
+        parked=[keys.parked_id(member) for member in parked],
+        heads=_texts(heads),
     )
 
 

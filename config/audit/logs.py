@@ -52,8 +52,8 @@ def tables(client: redis.Redis, fences: Iterable[Fence]) -> dict[str, Iterable[R
     """Table name → rows, for everything that comes from Redis."""
     found: dict[str, list[Row]] = {
         name: []
-        for name in ("partitions", "later", "groups", "pending", "held", "envelopes", "gates", "buyers", "applied",
-                     "entries", "placed", "announced", "answers")
+        for name in ("partitions", "later", "groups", "pending", "held", "heads", "envelopes", "gates", "buyers",
+                     "applied", "entries", "placed", "announced", "answers")
     }  # fmt: skip
     for fence in fences:
         where = (fence.topic, fence.partition)
@@ -92,7 +92,7 @@ class _States:
         self.held = {}
         if self.group:
             self.held = dict.fromkeys([*self.group.retry, *self.group.holders], "retry")
-            self.held |= dict.fromkeys(self.group.dead, "dead")
+            self.held |= dict.fromkeys(self.group.parked, "parked") | dict.fromkeys(self.group.dead, "dead")
 
     def of(self, where: Offset, message_id: str) -> str:
         if where > self.fence.last:
@@ -120,15 +120,17 @@ def _groups(fence: Fence, found: dict[str, list[Row]]) -> None:
         start = position(offset(group.counters.get("from", "0-0")))
         found["groups"].append((*where, position(group.last), *numbers, start))
         found["pending"] += [(*where, position(entry)) for entry in group.pending]
-        for set_, ids in (("retry", group.retry), ("holders", group.holders), ("dead", group.dead)):
+        found["heads"] += [(*where, key, message_id) for key, message_id in group.heads.items()]
+        for set_ in ("retry", "holders", "parked", "dead"):
+            ids: list[str] = getattr(group, set_)
             found["held"] += [(*where, message_id, set_) for message_id in ids]
         for set_, envelopes in (("waiting", group.waiting), ("graves", group.graves)):
             for message_id, body in envelopes.items():
-                if message_id.endswith(":n"):  # how often it was begun
+                if message_id.endswith((":n", ":s")):  # how often it was begun, its place among the parked
                     continue
                 parsed = _envelope(body)
                 name, order = (parsed.name, _order_id(parsed.body)) if parsed else (None, None)
-                found["envelopes"].append((*where, message_id, set_, name, order))
+                found["envelopes"].append((*where, message_id, set_, parsed and parsed.key, name, order))
 
 
 def _gate(client: redis.Redis, fence: Fence, found: dict[str, list[Row]]) -> None:

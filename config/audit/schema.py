@@ -19,10 +19,12 @@ CREATE TEMP TABLE partitions (topic text, partition text, appended bigint, trimm
 -- Delayed messages that are not in the log yet; set_ is later or drafts, and each must be in both.
 CREATE TEMP TABLE later (topic text, partition text, message_id text, set_ text);
 CREATE TEMP TABLE pending (topic text, partition text, name text, position bigint);
--- Messages a group holds outside the log: set_ is retry, holders or dead; parked ones have an envelope.
+-- Messages a group holds outside the log, each with an envelope: set_ is retry, holders, parked or dead.
 CREATE TEMP TABLE held (topic text, partition text, name text, message_id text, set_ text);
-CREATE TEMP TABLE envelopes (topic text, partition text, name text, message_id text, set_ text, event text,
-                             order_id text);
+CREATE TEMP TABLE envelopes (topic text, partition text, name text, message_id text, set_ text, key text,
+                             event text, order_id text);
+-- In ordered mode: the message that each blocked key waits for.
+CREATE TEMP TABLE heads (topic text, partition text, name text, key text, message_id text);
 CREATE TEMP TABLE subscriptions (name text, topic text, event text);
 
 -- Admissions, read from entries of orders.placed and from envelopes of group orders.
@@ -39,8 +41,8 @@ CREATE TEMP TABLE applied (sale_id bigint, ledger_id bigint);
 CREATE TEMP TABLE announced (sale_id bigint, starts_at_ms bigint, ends_at_ms bigint, per_user_limit bigint,
                              price_cents bigint);
 -- Every admission there is evidence of, from its entry, its envelope or, when both are gone, its answer.
--- state: where group orders had it at the fence: undelivered, pending, retry, dead, acked; answered: only its answer
--- is left; later: it came after the fence.
+-- state: where group orders had it at the fence: undelivered, pending, retry, parked, dead, acked; answered: only its
+-- answer is left; later: it came after the fence.
 CREATE TEMP TABLE admitted (order_id text, sale_id bigint, user_id bigint, key text, quantity bigint,
                             price_cents bigint, placed_at_ms bigint, state text);
 -- What a full scan of a partition comes to for a group, beside the counters. `ever_added` is Redis's own count.

@@ -58,6 +58,14 @@ RULE = Rule(
                           string_agg(set_, ' and ' ORDER BY set_))
             FROM held GROUP BY topic, partition, name, message_id HAVING count(*) > 1"""),
         Check("""
+            SELECT format('%s/%s, %s: message %s is parked behind nobody: it never comes', topic, partition, name,
+                          h.message_id)
+            FROM held h JOIN envelopes v USING (topic, partition, name, message_id)
+            WHERE h.set_ = 'parked' AND NOT EXISTS (
+              SELECT FROM heads f JOIN held b USING (topic, partition, name, message_id)
+              WHERE (f.topic, f.partition, f.name, f.key) = (h.topic, h.partition, h.name, v.key)
+                AND b.set_ <> 'parked')"""),
+        Check("""
             SELECT format('%s/%s, %s: message %s: %s', topic, partition, name, message_id,
                           CASE WHEN h.set_ IS NULL THEN 'an envelope in ' || v.set_ || ' that no set names'
                                ELSE 'in ' || h.set_ || ' without its envelope' END)

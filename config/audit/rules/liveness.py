@@ -26,8 +26,8 @@ RULE = Rule(
             FROM stocks s JOIN gates g USING (sale_id)
             LEFT JOIN (SELECT sale_id, sum(quantity) AS units FROM orders WHERE live GROUP BY 1) o USING (sale_id)
             WHERE s.initial + s.added <> g.stock + coalesce(o.units, 0)
-              AND EXISTS (SELECT FROM admitted a WHERE a.sale_id = s.sale_id AND a.state IN ('retry', 'dead', 'pending',
-                          'undelivered'))""",
+              AND EXISTS (SELECT FROM admitted a WHERE a.sale_id = s.sale_id AND a.state IN ('retry', 'parked', 'dead',
+                          'pending', 'undelivered'))""",
             at_rest=True,
         ),
         Check(

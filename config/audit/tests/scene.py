@@ -14,6 +14,7 @@ from psycopg import sql
 from config.audit.tests.world import World
 from inventory import keys as gate_keys
 from queueing import keys
+from queueing.broker import Failure
 from queueing.conf import make_broker
 from queueing.message import Message, new_id
 
@@ -86,6 +87,15 @@ class Scene:
         broker.redis.close()
         return where
 
+    def park(self) -> tuple[tuple[str, str, str], str]:
+        """Group orders in ordered mode: one more order of the kettles failed, and the next one waits behind it.
+
+        Returns topic, partition and group, and the id of the message that waits.
+        """
+        parked = park_a_follower(self.world)
+        self.history[:] = self.world.history
+        return parked
+
     def rewrite(self, log: str, change: Callable[[list[dict[bytes, bytes]]], None]) -> None:
         """Change the entries of a log as if they had been appended so, its groups having read everything."""
         entries = self.redis.xrange(log)
@@ -102,3 +112,18 @@ class Scene:
 
     def logs(self, topic: str) -> list[str]:
         return [key.decode() for key in sorted(self.redis.scan_iter(match=keys.log(topic, "*")))]
+
+
+def park_a_follower(world: World) -> tuple[tuple[str, str, str], str]:
+    world.ask("jon")
+    world.ask("bob", key="bob-wants-another")
+    where = ("orders.placed", str(world.kettles.pk))
+    broker = make_broker()
+    seen = next(seen for seen in broker.leases("orders", [where[0]]) if seen.partition == where[1])
+    lease = broker.take_lease("orders", "nobody", seen, 1)
+    assert lease is not None
+    head, follower = broker.read_in_order("orders", "nobody", [lease], 10, 0).deliveries
+    assert broker.bury_in_order("orders", "nobody", head, Failure("burnt"), keep_blocked=True)
+    assert broker.park("orders", "nobody", [follower]) == 1
+    broker.redis.close()
+    return (*where, "orders"), follower.message.id

@@ -224,6 +224,21 @@ def a_dead_letter_has_no_envelope(s: Scene) -> str:
 
 
 @breaking(6)
+def a_parked_message_waits_behind_nobody(s: Scene) -> str:
+    """Its key was released, and what waited was not woken."""
+    where, message_id = s.park()
+    s.redis.delete(keys.heads(*where))
+    return f"message {message_id} is parked behind nobody"
+
+
+@breaking(3, 6, 7)
+def a_parked_message_was_forgotten(s: Scene) -> str:
+    where, _ = s.park()
+    s.redis.zpopmin(keys.parked(*where))
+    return f"orders.placed/{where[1]}, orders: 7 done + 1 held by the group, but 9 acknowledged"
+
+
+@breaking(6)
 def an_event_was_deleted_from_the_middle(s: Scene) -> str:
     log, offset = next(
         (log, offset)

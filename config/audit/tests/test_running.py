@@ -10,6 +10,7 @@ import pytest
 from django.db import connections
 from msgspec.structs import replace
 
+from config.audit.tests.scene import park_a_follower
 from config.audit.tests.world import World
 from config.audit.verdict import Verdict
 from queueing import keys
@@ -47,6 +48,16 @@ def test_every_half_way_house_is_sound(world: World, audit: Callable[..., Verdic
     _no_false_alarm(audit())
     world.settle()
     _no_false_alarm(audit())
+
+
+def test_what_waits_behind_a_dead_letter_is_accounted_for(world: World, audit: Callable[..., Verdict]) -> None:
+    park_a_follower(world)
+
+    verdict = audit()
+
+    _no_false_alarm(verdict)
+    assert verdict.counts["unresolved"] == 2
+    assert any(line.endswith("parked") for line in verdict.unresolved)
 
 
 def test_audits_while_orders_are_placed_and_worked_off(world: World, audit: Callable[..., Verdict]) -> None:
