@@ -8,7 +8,8 @@ from dotenv import dotenv_values
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-DATA_DIR = ".data"
+from config.stack.folder import DATA_DIR
+
 STACK_ENV = "stack.env"  # in DATA_DIR while a stack runs there: manage.py beside it finds the same servers
 
 

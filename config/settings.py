@@ -16,7 +16,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 if not env.secret_key:
     raise ImproperlyConfigured(
-        "SECRET_KEY is not set. `make up` makes one; by hand: export SECRET_KEY=<50 random characters>"
+        f"no stack runs in {env.data_dir}. Start one with `make up`, or name the folder of the one that runs: "
+        "DATA_DIR=… in front of this command. On servers of your own, set SECRET_KEY, DATABASE_URL and REDIS_URL"
     )
 if not env.database_url or not env.redis_url:
     raise ImproperlyConfigured("DATABASE_URL and REDIS_URL are not set. `make up` starts both servers and sets them.")

@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -35,6 +36,8 @@ RULES = range(13)  # the audit's exit code counts broken rules
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
+    # A shop of our own must end with us, however we are ended.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     options.reports.mkdir(parents=True, exist_ok=True)
     try:
         with shop(show=options.reports) as stack:
@@ -42,6 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except StackFailed as problem:
         print(f"spike: {problem}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("spike: stopped before its end; there is no verdict", file=sys.stderr)
+        return 128 + signal.SIGINT
     (options.reports / "spike.json").write_text(json.dumps(result, indent=2) + "\n")
     (options.reports / "spike.html").write_text(report.page(result))
     for line in report.lines(result):
@@ -149,6 +155,7 @@ def _shoppers(stack: Stack, plan: Plan, folder: Path, options: argparse.Namespac
         if sys.exc_info()[0] is not None:
             process.kill()
         process.wait()
+        process.stdout.close()
     if process.returncode != 0:
         raise StackFailed(f"locust exited with {process.returncode}; its complaints are above")
     found = sorted(folder.glob("locust*.json"))

@@ -51,6 +51,11 @@ class OrderView:
         return self.status in TERMINAL or self.status == VOID
 
     @property
+    def number(self) -> str:
+        """The short name that messages call it by."""
+        return str(self.order_id)[-6:].upper()
+
+    @property
     def pay_url(self) -> str | None:
         return f"/pay/{self.order_id}" if self.status == Status.CONFIRMED else None
 

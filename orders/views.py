@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import cast
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
@@ -78,7 +79,17 @@ def _context(request: HttpRequest, order_id: UUID) -> dict[str, object]:
         )
     except (Stranger, BadToken) as error:
         raise Http404 from error
-    return {"order": found, "stages": stages(found), "now": timezone.now(), "token": token}
+    # What the buyer says the bank did; shown until the bank says it itself, and believed by nobody else.
+    bank_said = "paid" if request.GET.get("bank") == "paid" else ""
+    kept = {name: value for name, value in (("token", token), ("bank", bank_said)) if value}
+    return {
+        "order": found,
+        "stages": stages(found),
+        "now": timezone.now(),
+        "token": token,
+        "bank_said": bank_said,
+        "carry_on": f"?{urlencode(kept)}" if kept else "",
+    }
 
 
 def _refusal(request: HttpRequest, sale_id: int, form: BuyForm, refused: Refused) -> HttpResponse:

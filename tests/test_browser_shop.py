@@ -134,7 +134,7 @@ def test_buying_and_following_the_order(open_page, shop):
     keep(page, "order-queued")
 
     drain()
-    expect(page.get_by_role("heading", level=1)).to_have_text("It is yours")
+    expect(page.get_by_role("heading", level=1)).to_have_text("It is kept for you")
     pay = page.get_by_role("button", name="Pay €49.00")
     pay.wait_for()
     keep(page, "order-confirmed")
@@ -166,7 +166,7 @@ def test_without_javascript_one_can_browse_and_buy(open_page, shop):
 
     drain()
     # <noscript> holds a refresh; nobody presses anything.
-    expect(page.get_by_role("heading", level=1)).to_have_text("It is yours")
+    expect(page.get_by_role("heading", level=1)).to_have_text("It is kept for you")
 
 
 def test_without_javascript_an_early_press_is_told_so(open_page, shop):

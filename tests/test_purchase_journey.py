@@ -192,3 +192,18 @@ def test_a_cancelled_order_gives_the_buyers_allowance_back(house: Any, sale: Sal
 
 def buy_again(client: Client, sale: Sale) -> Any:
     return client.post(f"/sales/{sale.pk}/buy", {"quantity": 1, "idempotency_key": "another-click"})
+
+
+def test_what_is_gone_is_not_offered(house: Any, sale: Sale) -> None:
+    """Also to a browser without JavaScript and to a visitor: the page itself says that nothing is left."""
+    lin = shopper("lin")
+    offered = lin.get(f"/sales/{sale.pk}").content.decode()
+    for name in ("ada", "sam"):
+        buy(shopper(name), sale)
+
+    gone, visited = (client.get(f"/sales/{sale.pk}").content.decode() for client in (lin, Client()))
+
+    assert ">Buy now</button>" in offered
+    assert ">Sold out</button>" in gone
+    assert "Log in to buy" not in visited
+    assert "Sold out." in visited

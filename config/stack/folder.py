@@ -13,6 +13,7 @@ from typing import IO
 from config.stack.errors import CannotStart
 
 ADMIN_PASSWORD = "admin_password"  # noqa: S105  the name of a file
+DATA_DIR = ".data"  # unless the environment names another
 LAYOUT = 1  # raised when a new version cannot use what an older one left in DATA_DIR
 
 

@@ -7,8 +7,7 @@ import json
 import time
 from collections.abc import Callable
 
-from config.env import DATA_DIR
-from config.stack.folder import ADMIN_PASSWORD
+from config.stack.folder import ADMIN_PASSWORD, DATA_DIR
 from config.stack.output import Output
 
 TELL_EVERY_S = 10.0

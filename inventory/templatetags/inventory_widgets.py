@@ -13,6 +13,13 @@ _SILENT = "inventory_gate_is_silent"
 register = template.Library()
 
 
+@register.simple_tag(takes_context=True)
+def is_sold_out(context: Context, sale_id: int) -> bool:
+    """`{% is_sold_out sale.id as sold_out %}`: nothing is left right now. False while nobody can tell."""
+    request = context.get("request")
+    return stock_bar_context(sale_id, ask=not getattr(request, _SILENT, False))["left"] == 0
+
+
 @register.inclusion_tag("inventory/stock_bar.html", takes_context=True)
 def stock_bar(context: Context, sale_id: int, initial: int = 0) -> dict[str, Any]:
     """`{% stock_bar sale.id sale.stock %}`: units left as a bar that follows the sale live.

@@ -239,7 +239,7 @@ def test_the_page_asks_again_until_the_order_is_final(shopper, anna, valkey, upt
     ("history", "headline"),
     [
         (["created"], "We have your order"),
-        (["created", "confirmed"], "It is yours"),
+        (["created", "confirmed"], "It is kept for you"),
         (["created", "confirmed", "paid"], "Paid, thank you"),
         (["created", "confirmed", "paid", "shipped"], "On its way"),
         (WAY, "Delivered"),
@@ -252,6 +252,19 @@ def test_every_status_has_its_headline(shopper, anna, valkey, history, headline)
     order = write_order(anna, *history)
 
     assert f"<h1>{headline}</h1>" in shopper.get(f"/orders/{order.id}").content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_comes_back_from_the_bank_is_not_asked_for_the_money_again(shopper, anna, valkey):
+    """The buyer is faster than the bank's webhook."""
+    order = write_order(anna, "created", "confirmed")
+
+    waiting = shopper.get(f"/orders/{order.id}?bank=paid").content.decode()
+
+    assert "<h1>Almost there</h1>" in waiting
+    assert "bank=paid" in waiting[waiting.index("hx-get") :]
+    assert "<h1>Almost there</h1>" in shopper.get(f"/orders/{order.id}/live?token=&bank=paid").content.decode()
+    assert "<h1>It is kept for you</h1>" in shopper.get(f"/orders/{order.id}?bank=declined").content.decode()
 
 
 def test_the_timeline_shows_what_was_what_ended_it_and_what_is_ahead():

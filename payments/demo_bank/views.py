@@ -23,6 +23,8 @@ def charge_page(request: HttpRequest, charge_id: UUID) -> HttpResponse:
     match request.POST.get("decision"):
         case "pay":
             pay_charge(charge_id=charge.id)
+            # The buyer is back before the webhook is: the page they come to should not ask for the money again.
+            return redirect(f"{charge.return_url}?bank=paid")
         case "decline":
             decline_charge(charge_id=charge.id)
         case other:

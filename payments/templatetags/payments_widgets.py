@@ -19,4 +19,4 @@ def payment_panel(
 ) -> dict[str, Any]:
     """Pay button, deadline and cancel; or what became of it. Empty for anybody but the buyer, and before it is due."""
     state = payment_of_buyer(order_id=UUID(str(order_id)), user_id=user.pk)
-    return {"state": state, "csrf_token": context.get("csrf_token")}
+    return {"state": state, "csrf_token": context.get("csrf_token"), "bank_said": context.get("bank_said")}

@@ -227,10 +227,11 @@ class TestPage:
         assert page.count('name="decision"') == 2
         assert "onclick" not in page
 
-    @pytest.mark.parametrize(("decision", "status"), [("pay", "paid"), ("decline", "open")])
-    def test_a_button_sends_the_buyer_back_to_the_order(self, charge, decision, status):
+    @pytest.mark.parametrize(("decision", "status", "hint"), [("pay", "paid", "?bank=paid"), ("decline", "open", "")])
+    def test_a_button_sends_the_buyer_back_to_the_order(self, charge, decision, status, hint):
         response = Client().post(f"/demo-bank/{charge.id}", {"decision": decision})
-        assert (response.status_code, response.url) == (302, f"http://testserver/orders/{charge.payment_id}")
+        back = f"http://testserver/orders/{charge.payment_id}{hint}"
+        assert (response.status_code, response.url) == (302, back)
         assert DemoCharge.objects.get().status == status
         assert json.loads(DemoWebhook.objects.get().body)["amount_cents"] == 4_900
 
