@@ -17,7 +17,7 @@ register = template.Library()
 def is_sold_out(context: Context, sale_id: int) -> bool:
     """`{% is_sold_out sale.id as sold_out %}`: nothing is left right now. False while nobody can tell."""
     request = context.get("request")
-    return stock_bar_context(sale_id, ask=not getattr(request, _SILENT, False))["left"] == 0
+    return bool(stock_bar_context(sale_id, ask=not getattr(request, _SILENT, False))["left"] == 0)
 
 
 @register.inclusion_tag("inventory/stock_bar.html", takes_context=True)
