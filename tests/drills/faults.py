@@ -48,7 +48,7 @@ def postgres_away(given: Round) -> Seen:
 def _server_away(
     given: Round, name: str, component: str, signals: Sequence[signal.Signals], *, must_refuse: bool = False
 ) -> Seen:
-    house, told = given.house, Told()
+    house, told, signals = given.house, Told(), given.dice.sample(signals, len(signals))
     for part, number in enumerate(signals):
         with given.crowd(part=part, of=len(signals), told=told, pay=0.3, over_s=1.5) as crowd:
             crowd.when("asked", told.done["asked"] + 3)
@@ -58,6 +58,7 @@ def _server_away(
                 until(lambda: component in unwell(house.port), f"/healthz does not say that {component} is away")
                 until(lambda asked=asked: told.done["asked"] >= asked + 5, "nobody asked while it was away")
                 until(lambda refused=refused: told.refused() > refused or not must_refuse, "nobody was refused")
+                assert told.done["admitted"] < given.stock, "nothing was left to sell while it was away"
     settle(given, told)
     return {"signals": [number.name for number in signals], **met(told)}
 
@@ -97,13 +98,14 @@ def everything_killed(given: Round) -> Seen:
     return {"killed": killed, **met(crowd.told)}
 
 
+# Stocks are such that the last crowd of a round finds something to buy, and not enough.
 DRILLS = {
     drill.name: drill
     for drill in (
         Drill(every_crash_point, stock=200, buyers=160, rounds=3),
         Drill(each_process_killed_once, stock=50, buyers=200, rounds=5),
-        Drill(redis_away, stock=40, buyers=80, rounds=5),
-        Drill(postgres_away, stock=60, buyers=90, rounds=5),
+        Drill(redis_away, stock=70, buyers=80, rounds=5),
+        Drill(postgres_away, stock=80, buyers=90, rounds=5),
         Drill(web_killed_in_a_burst, stock=60, buyers=80, rounds=5),
         Drill(everything_killed, stock=40, buyers=80, rounds=4),
     )
