@@ -15,7 +15,8 @@ from typing import ClassVar
 from msgspec.structs import replace
 
 from queueing.broker import BEGINNING, END, SAVED_UP_S, Failure, GroupStats, Position
-from queueing.brokers.memory_ordered import Order, OrderedMemory
+from queueing.brokers.memory_leasing import Order
+from queueing.brokers.memory_ordered import OrderedMemory
 from queueing.errors import TopicFull, UnknownTopic
 from queueing.message import Delivery, Message
 from queueing.topic import Topic

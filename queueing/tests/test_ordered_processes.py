@@ -18,6 +18,7 @@ import redis
 from django.db import connection
 
 from queueing.brokers.redis_streams import RedisStreamsBroker
+from queueing.fence import current_epoch
 from queueing.leases import LeaseSeen
 from queueing.message import Message
 from queueing.tests.ordered_kitchen import LEASE_S, TOPICS, Plated
@@ -108,10 +109,14 @@ def test_when_holders_are_killed_others_go_on_in_order(house: House) -> None:
     alive = [house.hire(), house.hire()]
     rng = random.Random(7)
     for _ in range(2 * SCALE):
-        house.send(200, burnt=0.02)
         victim = rng.choice(alive)
         before = len(house.served())
-        house.wait_for(lambda: sum(pid == victim.pid for *_, pid in house.served()[before:]) > 0)  # noqa: B023
+
+        def victim_is_at_work(victim: subprocess.Popen[bytes] = victim, before: int = before) -> bool:
+            house.send(20, burnt=0.02)
+            return any(pid == victim.pid for *_, pid in house.served()[before:])
+
+        house.wait_for(victim_is_at_work)
         victim.send_signal(signal.SIGKILL)
         alive.remove(victim)
         alive.append(house.hire())
@@ -161,3 +166,20 @@ def test_consumers_come_and_go_under_load(house: House) -> None:
     assert first.returncode == 0
     house.all_is_served()
     assert {pid for *_, pid in house.served()} == {waiter.pid for waiter in (first, *others)}
+
+
+def test_a_redis_that_was_emptied_gives_no_old_token_again(house: House, client: redis.Redis) -> None:
+    """It counts leases from one again; PostgreSQL knows higher ones, so a new epoch begins and nobody is shut out."""
+    house.hire()
+    house.send(50)
+    house.wait_for(lambda: len(house.served()) == 50)
+    client.flushdb()
+    house.hire()
+
+    house.send(50)
+
+    house.wait_for(lambda: len(house.served()) == 100)
+    assert [number for _, number, _ in house.served()[50:] if number < 50] == []
+    assert current_epoch() >= 2
+    epochs = {seen.token.epoch for seen in house.broker.leases("waiters", ["plates"])}
+    assert epochs == {current_epoch()}
