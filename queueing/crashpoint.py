@@ -16,6 +16,7 @@ CRASH_POINTS = (
     "consume.handled",  # effects written, transaction still open
     "consume.committed",  # effects committed, nothing acknowledged
     "consume.acked",  # acknowledged
+    "relay.taken",  # outbox rows are deleted, transaction still open, nothing told
     "relay.produced",  # outbox rows are in the topic and still in the table
     "relay.deleted",  # outbox rows are gone
     "orders.admitted",  # the gate said yes, the buyer was not told

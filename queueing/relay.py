@@ -67,6 +67,7 @@ class Relay:
                 cursor.execute(_TAKE, [self._lanes, BATCH])
                 rows = sorted(cursor.fetchall())
                 if rows:
+                    crashpoint("relay.taken")
                     self.broker.produce([_message(row) for row in rows])
                     crashpoint("relay.produced")
         except TopicFull as full:

@@ -262,9 +262,8 @@ class MemoryBroker(OrderedMemory):
             due = sorted((at, id_) for id_, (at, _) in view.delayed.items() if at <= self.clock())
             for _, id_ in due[: limit - len(found)]:
                 _, waiting = view.delayed.pop(id_)
-                delivery = replace(waiting, attempt=waiting.attempt + 1)
-                view.working[id_] = _Held(delivery, consumer)
-                found.append(delivery)
+                view.working[id_] = _Held(waiting, consumer)
+                found.append(replace(waiting, attempt=waiting.attempt + 1))
         return found
 
     def charge(self, group: str, messages: int, rate: float) -> float:

@@ -16,12 +16,9 @@ from queueing.message import Delivery
 class Settling(RedisBase):
     @speaks_broker
     def begin_attempt(self, group: str, consumer: str, delivery: Delivery) -> bool:
-        if delivery.source == "retry":
-            return True  # due.lua counted it when it handed the message out
-        log = keys.log(delivery.message.topic, delivery.partition)
-        return bool(
-            self._scripts["begin_attempt"](keys=[log], args=[group, consumer, delivery.offset, delivery.attempt])
-        )
+        log, _, holders, waiting = _settle_keys(delivery.message.topic, delivery.partition, group)
+        arguments = [group, consumer, delivery.source, delivery.offset, delivery.message.id, delivery.attempt]
+        return bool(self._scripts["begin_attempt"](keys=[log, holders, waiting], args=arguments))
 
     @speaks_broker
     def ack(self, group: str, consumer: str, deliveries: Sequence[Delivery]) -> int:
