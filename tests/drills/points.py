@@ -15,7 +15,7 @@ WAVE = 20  # buyers
 CONSUME = tuple(point for point in CRASH_POINTS if point.startswith("consume."))
 OWN_POINTS = {
     "web": ("orders.admitted", "payments.captured"),
-    "relay": ("relay.produced", "relay.deleted"),
+    "relay": ("relay.taken", "relay.produced", "relay.deleted"),
     "celery": ("notifications.sent",),
     "inventory": ("inventory.returned",),
 }
