@@ -17,7 +17,8 @@ class Settling(RedisBase):
     @speaks_broker
     def begin_attempt(self, group: str, consumer: str, delivery: Delivery) -> bool:
         log, _, holders, waiting = _settle_keys(delivery.message.topic, delivery.partition, group)
-        arguments = [group, consumer, delivery.source, delivery.offset, delivery.message.id, delivery.attempt]
+        message = delivery.message
+        arguments: list[str | int] = [group, consumer, delivery.source, delivery.offset, message.id, delivery.attempt]
         return bool(self._scripts["begin_attempt"](keys=[log, holders, waiting], args=arguments))
 
     @speaks_broker
