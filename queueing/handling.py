@@ -107,7 +107,7 @@ class Handling:
         for delivery in waiting or batch:
             age_s = time.time() - delivery.first_failed_at_ms / 1000 if delivery.first_failed_at_ms else 0.0
             delay_s = min(EARLY_CEILING_S, max(EARLY_FIRST_S, age_s / 4))
-            self.broker.retry(self.subscription.group, self.consumer, delivery, delay_s, failure, count=False)
+            self._retry(delivery, delay_s, failure, count=False)
         if waiting and rest:
             self._attempt(rest)
 
@@ -128,7 +128,10 @@ class Handling:
             self.subscription.group, delivery.message.name, delivery.message.id, delivery.attempt, failure.reason,
             delay_s,
         )  # fmt: skip
-        self.broker.retry(self.subscription.group, self.consumer, delivery, delay_s, failure, count=True)
+        self._retry(delivery, delay_s, failure, count=True)
+
+    def _retry(self, delivery: Delivery, delay_s: float, failure: Failure, *, count: bool) -> None:
+        self.broker.retry(self.subscription.group, self.consumer, delivery, delay_s, failure, count=count)
 
     def _bury(self, delivery: Delivery, failure: Failure) -> None:
         logger.error(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
 from collections.abc import Sequence
 
 from queueing.broker import Failure
@@ -115,25 +114,6 @@ class OrderedHandling(Handling):
         for delivery in waiting:
             if self._unblocked([delivery]):
                 self._retry(delivery, _look_again_s(delivery), Failure(f"NotYet: {early}"), count=False)
-
-    def _isolate(self, batch: Sequence[Delivery], error: Exception) -> None:
-        if len(batch) > 1:
-            middle = len(batch) // 2
-            self._attempt(batch[:middle])
-            self._attempt(batch[middle:])
-            return
-        delivery = batch[0]
-        failure = Failure(f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error)))
-        delay_s = self.subscription.retry.delay_s(delivery.attempt, rng=self.rng)
-        if delay_s is None:
-            self._bury(delivery, failure)
-            return
-        logger.warning(
-            "%s: %s %s failed (attempt %d): %s; its key %r waits, again in %.1f s",
-            self.subscription.group, delivery.message.name, delivery.message.id, delivery.attempt, failure.reason,
-            delivery.message.key, delay_s,
-        )  # fmt: skip
-        self._retry(delivery, delay_s, failure, count=True)
 
     def _retry(self, delivery: Delivery, delay_s: float, failure: Failure, *, count: bool) -> None:
         group, consumer = self.subscription.group, self.consumer
