@@ -209,7 +209,7 @@ def a_delayed_message_came_before_its_time(s: Scene) -> str:
 @breaking(6, 7)
 def a_trim_was_not_counted(s: Scene) -> str:
     """So nothing says why the first order's birth is told nowhere."""
-    log = s.logs("orders.events")[0]
+    log = next(log for log in s.logs("orders.events") if s.redis.xlen(log))  # keys are random: one may be empty
     length = s.redis.xlen(log)
     assert s.redis.xtrim(log, maxlen=length - 1, approximate=False) == 1
     return f"{length} appended, but {length - 1} in the log + 0 trimmed"
