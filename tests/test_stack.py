@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +20,7 @@ import pytest
 from config.stack import leftovers
 from config.stack.processes import GROUPS
 from config.stack.ready import unwell
+from config.stack.servers import Postgres, Valkey
 from config.stack.tests.conftest import Watched, until
 from config.stack.valkey import free_port
 
@@ -33,8 +36,9 @@ def start() -> Iterator[Start]:
     """Starts a stack; what it was given by the tests' own servers is taken away."""
     started: list[tuple[Watched, Path]] = []
 
-    def run(folder: Path, port: int) -> Watched:
+    def run(folder: Path, port: int, **servers: str) -> Watched:
         env = {"DATA_DIR": str(folder), "PORT": str(port), "DATABASE_URL": "", "REDIS_URL": "", "SECRET_KEY": ""}
+        env |= servers | {"CARRIER_STEP_S": "0.2"}
         started.append((Watched([sys.executable, "-m", "config.stack"], env=env), folder))
         return started[-1][0]
 
@@ -117,6 +121,33 @@ def test_a_life_of_the_stack(tmp_path: Path, start: Start) -> None:
     assert again.process.returncode == 0
     assert leftovers.running(folder) == []
     assert not (folder / "stack.env").exists()
+
+
+def test_a_stack_on_servers_of_somebody_else(tmp_path: Path, start: Start) -> None:
+    """It brings none of its own, works on those it was pointed at, and lets them be when it ends."""
+    theirs = [Postgres(tmp_path / "their postgres"), Valkey(tmp_path / "their valkey")]
+    with contextlib.ExitStack() as cleanup:
+        for server in theirs:
+            cleanup.callback(server.stop)
+            server.spawn()
+        for server in theirs:
+            server.wait_until_ready()
+        folder, port = tmp_path / "data", free_port()
+        stack = start(folder, port, DATABASE_URL=theirs[0].url, REDIS_URL=theirs[1].url)
+        stack.line("Sluice is ready", within_s=READY_WITHIN_S)
+        assert not (folder / "postgres").exists()
+        assert not (folder / "valkey").exists()
+
+        # One purchase goes all the way, and the books agree.
+        env = {**os.environ, "DATA_DIR": str(folder)}
+        for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY"):
+            env.pop(name, None)  # as the stack left them in its folder
+        for command in (["tests/ci_purchase.py", f"http://127.0.0.1:{port}"], ["manage.py", "audit"]):
+            subprocess.run([sys.executable, *command], env=env, check=True, timeout=90)
+
+        assert stop(stack) < ENDED_WITHIN_S
+        assert leftovers.running(folder) == []
+        assert all(server.is_ready() for server in theirs)
 
 
 def named_again(folder: Path, before: psutil.Process, *words: str) -> bool:
