@@ -1,65 +1,19 @@
-"""Ordered mode of the queue in memory: who holds which partition, and reading what is leased."""
+"""Ordered mode: who holds which partition, and reading what is leased."""
 
 from __future__ import annotations
 
-from bisect import insort
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from queueing.brokers.memory.base import MemoryBase
+from queueing.brokers.memory.state import GroupView
 from queueing.errors import LeaseLost
 from queueing.leases import InOrder, Lease, LeaseSeen, Token
 from queueing.message import Delivery
 
-if TYPE_CHECKING:
-    from queueing.brokers.memory import _Group
 
-
-NEVER = Token(0, 0)
-
-
-@dataclass(slots=True)
-class Order:
-    """One ordered group's view of one partition.
-
-    heads: blocked key → message id of the message that failed, or of the last of those handed out after it.
-    parked: key → its followers, in the order of the log.
-    """
-
-    owner: str = ""
-    token: Token = NEVER
-    heads: dict[str, str] = field(default_factory=dict)
-    parked: dict[str, list[Delivery]] = field(default_factory=dict)
-
-    def count(self) -> int:
-        return sum(map(len, self.parked.values()))
-
-    def park(self, delivery: Delivery) -> None:
-        insort(self.parked.setdefault(delivery.message.key, []), delivery, key=lambda d: int(d.offset))
-
-    def unpark(self, key: str) -> Delivery | None:
-        followers = self.parked.get(key)
-        if not followers:
-            return None
-        first = followers.pop(0)
-        if not followers:
-            del self.parked[key]
-        return first
-
-
-class LeasingMemory:
-    """See queueing.leases.OrderedBroker for what each method promises."""
-
-    __slots__ = ()
-    _views: Any
-    _groups: Any
-    _logs: Any
-    _trimmed: Any
-    clock: Any
-    sleep: Any
-
+class Leasing(MemoryBase):
     def leases(self, group: str, topics: Sequence[str]) -> list[LeaseSeen]:
         return [
             LeaseSeen(topic, partition, view.order.owner, view.order.token)
@@ -136,7 +90,7 @@ class LeasingMemory:
                 return found
         return []
 
-    def _followers(self, view: _Group, consumer: str, head: Delivery, token: Token, limit: int) -> list[Delivery]:
+    def _followers(self, view: GroupView, consumer: str, head: Delivery, token: Token, limit: int) -> list[Delivery]:
         """Those that may be handed out together with a head."""
         found: list[Delivery] = []
         key = head.message.key
@@ -149,7 +103,7 @@ class LeasingMemory:
             found.append(self._hand_out(view, consumer, follower, token))
         return found
 
-    def _hand_out(self, view: _Group, consumer: str, waiting: Delivery, token: Token) -> Delivery:
+    def _hand_out(self, view: GroupView, consumer: str, waiting: Delivery, token: Token) -> Delivery:
         begun = waiting.attempt + 1
         delivery = replace(waiting, source="retry", attempt=begun, alone=begun > 1, token=token)
         view.hold(delivery, consumer)
@@ -157,13 +111,13 @@ class LeasingMemory:
 
     def _held_view(
         self, group: str, consumer: str, topic: str, partition: str, token: tuple[int, int] | None
-    ) -> _Group:
-        view: _Group = self._groups[topic, partition, group]
+    ) -> GroupView:
+        view = self._groups[topic, partition, group]
         if (view.order.owner, view.order.token) != (consumer, token):
             raise LeaseLost(topic, partition)
         return view
 
-    def _return_to_where_it_waited(self, view: _Group) -> None:
+    def _return_to_where_it_waited(self, view: GroupView) -> None:
         in_hand = sorted((held.delivery for held in view.working.values()), key=lambda d: int(d.offset))
         without_head = {key for key, id_ in view.order.heads.items() if id_ in view.working}
         view.working.clear()

@@ -1,27 +1,20 @@
-"""Ordered mode of the queue in memory: settling under the token of a lease, blocked keys and their followers."""
+"""Ordered mode: settling under the token of a lease, blocked keys and their followers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from queueing.broker import Failure
-from queueing.brokers.memory_leasing import LeasingMemory
+from queueing.brokers.memory.leasing import Leasing
+from queueing.brokers.memory.state import GroupView
 from queueing.errors import LeaseLost
 from queueing.leases import by_place, place_of
 from queueing.message import Delivery
 
-if TYPE_CHECKING:
-    from queueing.brokers.memory import _Group
 
-
-class OrderedMemory(LeasingMemory):
-    """See queueing.leases.OrderedBroker for what each method promises."""
-
-    __slots__ = ()
-
+class InOrderSettling(Leasing):
     def ack_in_order(self, group: str, consumer: str, deliveries: Sequence[Delivery]) -> int:
         ours = 0
         for view, batch in self._settling(group, consumer, deliveries):
@@ -80,14 +73,14 @@ class OrderedMemory(LeasingMemory):
 
     def _settling(
         self, group: str, consumer: str, deliveries: Sequence[Delivery]
-    ) -> list[tuple[_Group, list[Delivery]]]:
+    ) -> list[tuple[GroupView, list[Delivery]]]:
         return [
             (self._held_view(group, consumer, *where, batch[0].token), batch)
             for where, batch in by_place(deliveries).items()
         ]
 
     @staticmethod
-    def _merged(view: _Group, delivery: Delivery) -> bool:
+    def _merged(view: GroupView, delivery: Delivery) -> bool:
         """Was it produced twice, and the other copy is kept outside the log already?"""
         if delivery.source == "retry":
             return False
@@ -98,12 +91,12 @@ class OrderedMemory(LeasingMemory):
         return view.set_aside(delivery.message.id)
 
     @staticmethod
-    def _block(view: _Group, delivery: Delivery) -> None:
+    def _block(view: GroupView, delivery: Delivery) -> None:
         head = view.order.heads.get(delivery.message.key)
         if head is None or not (head in view.delayed or head in view.dead):
             view.order.heads[delivery.message.key] = delivery.message.id
 
-    def _pass_on(self, view: _Group, delivery: Delivery) -> None:
+    def _pass_on(self, view: GroupView, delivery: Delivery) -> None:
         key = delivery.message.key
         if view.order.heads.get(key) != delivery.message.id:
             return

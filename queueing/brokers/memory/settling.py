@@ -1,0 +1,61 @@
+"""Settling a delivery: acknowledge it, let it come again, bury it, or give a dead letter back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from queueing.broker import Failure
+from queueing.brokers.memory.base import MemoryBase
+from queueing.message import Delivery
+
+
+class Settling(MemoryBase):
+    def begin_attempt(self, group: str, consumer: str, delivery: Delivery) -> bool:
+        view = self._groups[delivery.message.topic, delivery.partition, group]
+        hands, key = view.hands(delivery)
+        held = hands.get(key)
+        if held is None or held.consumer != consumer:
+            return False
+        held.delivery = delivery
+        return True
+
+    def ack(self, group: str, consumer: str, deliveries: Sequence[Delivery]) -> int:
+        ours = 0
+        for delivery in deliveries:
+            view = self._groups[delivery.message.topic, delivery.partition, group]
+            if view.take(consumer, delivery):
+                view.done += 1
+                ours += 1
+        return ours
+
+    def retry(
+        self, group: str, consumer: str, delivery: Delivery, delay_s: float, failure: Failure, *, count: bool
+    ) -> bool:
+        view = self._groups[delivery.message.topic, delivery.partition, group]
+        if not view.take(consumer, delivery):
+            return False
+        if view.set_aside(delivery.message.id):
+            return True
+        begun = delivery.attempt if count else delivery.attempt - 1
+        waiting = replace(delivery, source="retry", alone=True, attempt=begun)
+        view.delayed[delivery.message.id] = (self.clock() + delay_s, waiting)
+        return True
+
+    def bury(self, group: str, consumer: str, delivery: Delivery, failure: Failure) -> bool:
+        view = self._groups[delivery.message.topic, delivery.partition, group]
+        if not view.take(consumer, delivery):
+            return False
+        if not view.set_aside(delivery.message.id):
+            view.dead[delivery.message.id] = (delivery, failure)
+        return True
+
+    def replay(self, group: str, topic: str, partition: str, message_id: str) -> bool:
+        view = self._groups[topic, partition, group]
+        if message_id not in view.dead:
+            return False
+        delivery, _ = view.dead.pop(message_id)
+        again = replace(delivery, source="retry", alone=True, attempt=0, replays=delivery.replays + 1)
+        view.delayed[message_id] = (self.clock(), again)
+        return True

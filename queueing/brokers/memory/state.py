@@ -1,0 +1,76 @@
+"""What the broker in memory remembers of a partition, and of one group's view of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from queueing.broker import Failure
+from queueing.brokers.memory.order import Order
+from queueing.message import Delivery, Message
+
+
+@dataclass(slots=True)
+class Held:
+    """An entry in a consumer's hands."""
+
+    delivery: Delivery
+    consumer: str
+
+
+@dataclass(slots=True)
+class GroupView:
+    """One consumer group's view of one partition."""
+
+    next_index: int = 0  # counted from the first entry ever appended
+    skipped: int = 0
+    acked: int = 0
+    done: int = 0
+    pending: dict[str, Held] = field(default_factory=dict)  # offset → new entries in hand
+    working: dict[str, Held] = field(default_factory=dict)  # message id → retried messages in hand
+    delayed: dict[str, tuple[float, Delivery]] = field(default_factory=dict)  # message id → (due, delivery)
+    dead: dict[str, tuple[Delivery, Failure]] = field(default_factory=dict)
+    order: Order = field(default_factory=Order)
+
+    def hold(self, delivery: Delivery, consumer: str) -> None:
+        hands, key = self.hands(delivery)
+        hands[key] = Held(delivery, consumer)
+
+    def seek(self, index: int) -> None:
+        """Read on from there; what was in hand from there on comes again."""
+        self.next_index = index
+        for offset in [offset for offset in self.pending if int(offset) >= index]:
+            del self.pending[offset]
+        self.skipped = index - len(self.pending) - self.acked
+
+    def take(self, consumer: str, delivery: Delivery) -> bool:
+        """Out of this consumer's hands, if it is in them."""
+        hands, key = self.hands(delivery)
+        held = hands.get(key)
+        if held is None or held.consumer != consumer:
+            return False
+        del hands[key]
+        if delivery.source == "log":
+            self.acked += 1
+        return True
+
+    def set_aside(self, message_id: str) -> bool:
+        """Was this message produced twice, and the other copy is waiting, in hand again, or dead? They merge."""
+        if message_id in self.delayed or message_id in self.working or message_id in self.dead:
+            self.done += 1
+            return True
+        return False
+
+    def hands(self, delivery: Delivery) -> tuple[dict[str, Held], str]:
+        if delivery.source == "retry":
+            return self.working, delivery.message.id
+        return self.pending, delivery.offset
+
+
+@dataclass(slots=True)
+class Later:
+    """Delayed messages of one partition, and what became of those before."""
+
+    waiting: dict[str, Message] = field(default_factory=dict)
+    scheduled: int = 0
+    promoted: int = 0
+    cancelled: int = 0
