@@ -17,6 +17,7 @@ class Limit(NamedTuple):
 LIMITS = {
     "lag": Limit(1_000, "high", 10_000, "very high"),  # where consumers are taken away, and where they are added
     "oldest_age_ms": Limit(10_000, "late", 60_000, "very late"),
+    "parked": Limit(1, "waiting", 1_000, "many"),
     "dead": Limit(1, "to look at", 100, "many"),
     "drain_s": Limit(30, "slow", 120, "very slow"),
     "outbox": Limit(1_000, "high", 10_000, "very high"),

@@ -43,6 +43,8 @@ COLUMNS = [
     "Oldest",
     "In flight",
     "Delayed",
+    "Later",
+    "Parked",
     "Dead",
     "Produced",
     "Consumed",
@@ -70,6 +72,7 @@ def tiles(reading: Reading) -> list[Tile]:
             if stuck
             else _cell("drain", "drain_s", words.span(drain), drain, note=over),
         ),
+        _tile("Parked", "parked", total and total.parked, words.count, "behind a message of their key that failed"),
         _tile("Dead letters", "dead", total and total.dead, words.count, "waiting for an operator", link="dead"),
         Tile(label="Age of this sample", cell=_age(reading)),
     ]
@@ -119,6 +122,8 @@ def _cells(name: str, counts: Counts, reading: Reading) -> Iterator[Cell]:
         ("oldest_age_ms", words.span_ms),
         ("in_flight", words.count),
         ("delayed", words.count),
+        ("later", words.count),
+        ("parked", words.count),
         ("dead", words.count),
     ):
         value = getattr(counts, field)

@@ -19,6 +19,7 @@ _GAUGES = {
     "in_flight": ("sluice_queue_in_flight_messages", "Messages in consumers' hands"),
     "delayed": ("sluice_queue_delayed_messages", "Messages waiting for their next attempt"),
     "later": ("sluice_queue_later_messages", "Messages published for later that are not due yet"),
+    "parked": ("sluice_queue_parked_messages", "Messages waiting behind one of their key that failed"),
     "dead": ("sluice_queue_dead_messages", "Dead letters waiting for an operator"),
 }
 

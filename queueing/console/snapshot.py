@@ -19,6 +19,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     in_flight: int = 0
     delayed: int = 0  # failed or came early, and come again to this group
     later: int = 0  # published for later: in no log yet, and no lag
+    parked: int = 0  # in ordered mode: they wait behind a message of their key that failed
     dead: int = 0
     oldest_age_ms: int = 0  # of the oldest entry nobody acknowledged
 
@@ -72,6 +73,7 @@ def added_up(rows: Iterable[GroupStats]) -> dict[str, Any]:
         "in_flight": sum(row.in_flight for row in rows),
         "delayed": sum(row.delayed for row in rows),
         "later": sum(row.later for row in rows),
+        "parked": sum(row.parked for row in rows),
         "dead": sum(row.dead for row in rows),
         "oldest_age_ms": max((row.oldest_age_ms for row in rows), default=0),
     }

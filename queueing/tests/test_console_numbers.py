@@ -62,6 +62,22 @@ def test_a_snapshot_counts_what_was_produced_acked_retried_and_buried(broker: Re
 
 
 @pytest.mark.django_db
+def test_what_is_parked_behind_a_dead_letter_is_counted(broker: RedisStreamsBroker) -> None:
+    broker.produce([placed("7") for _ in range(3)])
+    [seen] = broker.leases(GROUP, ["orders.placed"])
+    lease = broker.take_lease(GROUP, "ada", seen, 1)
+    assert lease is not None
+    head, *followers = broker.read_in_order(GROUP, "ada", [lease], 10, 0).deliveries
+    broker.bury_in_order(GROUP, "ada", head, WHY, keep_blocked=True)
+    broker.park(GROUP, "ada", followers)
+
+    snapshot = take_sample()
+
+    orders = group_of(snapshot, GROUP)
+    assert (orders.parked, orders.dead, orders.lag, snapshot.total.parked) == (2, 1, 0, 2)
+
+
+@pytest.mark.django_db
 def test_the_oldest_waiting_entry_gives_the_lag_in_seconds(broker: RedisStreamsBroker, client: redis.Redis) -> None:
     broker.ensure_partition("orders.placed", "7")
     now_ms = client.time()[0] * 1000

@@ -21,7 +21,7 @@ from queueing.console.views import OPERATE
 from queueing.management.moving import MovingCommand
 
 AWAY = "Redis does not answer at settings.QUEUEING['OPTIONS']['url']: {}"
-COUNTS = ("LAG", "OLDEST", "IN FLIGHT", "DELAYED", "LATER", "DEAD", "APPENDED", "ACKED")
+COUNTS = ("LAG", "OLDEST", "IN FLIGHT", "DELAYED", "LATER", "PARKED", "DEAD", "APPENDED", "ACKED")
 
 
 class Command(MovingCommand):
@@ -162,7 +162,6 @@ def _counts(counts: Counts) -> list[str]:
     return [
         words.count(counts.lag),
         words.span_ms(counts.oldest_age_ms),
-        *(words.count(value) for value in (counts.in_flight, counts.delayed, counts.later, counts.dead)),
-        words.count(counts.appended),
-        words.count(counts.acked),
+        *map(words.count, (counts.in_flight, counts.delayed, counts.later, counts.parked, counts.dead)),
+        *map(words.count, (counts.appended, counts.acked)),
     ]
