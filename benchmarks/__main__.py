@@ -54,15 +54,16 @@ def _set_up_django(database_url: str, redis_url: str) -> None:
     from django.core.management import call_command
 
     django.setup()
-    call_command("migrate", "queueing", verbosity=0)
+    call_command("migrate", verbosity=0)
 
 
 def _all(redis_url: str) -> Iterator[Row]:
-    from benchmarks import memory, outbox, per_message, queue  # models: not before Django is set up
+    from benchmarks import memory, orders, outbox, per_message, queue  # models: not before Django is set up
 
     yield from queue.rows(redis_url)
     yield from per_message.rows(redis_url)
     yield from outbox.rows(redis_url)
+    yield from orders.rows(redis_url)
     yield from memory.rows(redis_url)
 
 

@@ -1,33 +1,22 @@
-"""From the admission log to rows: a batch of admitted orders in one statement."""
+"""From the admission log to rows: a batch of admitted orders at once."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
-from django.db import connection
+from django.db import IntegrityError, transaction
 
 from orders.events import OrderCreated, OrderPlaced
-from orders.models import Order
+from orders.models import Order, Transition
 from orders.states import BIRTH, Status
+from queueing.db import copy_in
 from queueing.outbox import publish
 
-_INSERT = """
-WITH born AS (
-    INSERT INTO orders_order (id, sale_id, user_id, idempotency_key, quantity, price_cents, total_cents, status, epoch,
-                              seq, placed_at, reject_reason)
-    SELECT id, sale_id, user_id, idempotency_key, quantity, price_cents, price_cents * quantity, %(created)s, epoch,
-           seq, to_timestamp(placed_at_ms / 1000.0), ''
-    FROM unnest(%(ids)s::uuid[], %(sales)s::bigint[], %(users)s::bigint[], %(keys)s::text[], %(quantities)s::int[],
-                %(prices)s::bigint[], %(epochs)s::int[], %(seqs)s::bigint[], %(times)s::bigint[])
-         AS placed (id, sale_id, user_id, idempotency_key, quantity, price_cents, epoch, seq, placed_at_ms)
-    ON CONFLICT DO NOTHING
-    RETURNING id
-), told AS (
-    INSERT INTO orders_transition (order_id, from_status, to_status, cause, at)
-    SELECT id, %(birth)s, %(created)s, %(cause)s, clock_timestamp() FROM born
-)
-SELECT id FROM born
-"""
+_COLUMNS = (
+    "id", "sale_id", "user_id", "idempotency_key", "quantity", "price_cents", "total_cents", "status", "epoch", "seq",
+    "placed_at", "reject_reason",
+)  # fmt: skip
 
 
 class KeyTaken(Exception):
@@ -38,39 +27,68 @@ class KeyTaken(Exception):
 def record_placed(events: Sequence[OrderPlaced]) -> None:
     """Rows for these orders, and OrderCreated for those that are new.
 
+    The inbox passes on only what was never handled, so nearly always all are new and go in by COPY. Only a log that
+    was told a second time, under new message ids, brings some that have a row.
+
     Raises:
         KeyTaken: see there.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _INSERT,
-            {
-                "ids": [event.order_id for event in events],
-                "sales": [event.sale_id for event in events],
-                "users": [event.user_id for event in events],
-                "keys": [event.idempotency_key for event in events],
-                "quantities": [event.quantity for event in events],
-                "prices": [event.price_cents for event in events],
-                "epochs": [event.epoch for event in events],
-                "seqs": [event.seq for event in events],
-                "times": [event.placed_at_ms for event in events],
-                "created": Status.CREATED.value,
-                "birth": BIRTH,
-                "cause": OrderPlaced.wire,
-            },
-        )
-        born = {str(row[0]) for row in cursor.fetchall()}
-    _nobody_else_has_the_key([event.order_id for event in events if event.order_id not in born])
-    publish(*(_created(event) for event in events if event.order_id in born))
+    try:
+        with transaction.atomic():
+            _insert(events)
+        born = events
+    except IntegrityError:
+        born = _without_row(events)
+        _insert_or_name_the_key(born)
+    publish(*map(_created, born))
 
 
-def _nobody_else_has_the_key(not_born: Sequence[str]) -> None:
-    if not not_born:
-        return
-    known = {str(found) for found in Order.objects.filter(id__in=not_born).values_list("id", flat=True)}
-    taken = sorted(set(not_born) - known)
-    if taken:
-        raise KeyTaken(f"another order has the idempotency key of {', '.join(taken)}")
+def _insert(events: Sequence[OrderPlaced]) -> None:
+    copy_in(Order._meta.db_table, _COLUMNS, map(_row, events))
+    copy_in(
+        Transition._meta.db_table,
+        ("order_id", "from_status", "to_status", "cause"),
+        ((event.order_id, BIRTH, Status.CREATED.value, OrderPlaced.wire) for event in events),
+    )
+
+
+def _row(event: OrderPlaced) -> tuple[object, ...]:
+    return (
+        event.order_id,
+        event.sale_id,
+        event.user_id,
+        event.idempotency_key,
+        event.quantity,
+        event.price_cents,
+        event.price_cents * event.quantity,
+        Status.CREATED.value,
+        event.epoch,
+        event.seq,
+        datetime.fromtimestamp(event.placed_at_ms / 1000, UTC),
+        "",
+    )
+
+
+def _without_row(events: Sequence[OrderPlaced]) -> list[OrderPlaced]:
+    """Those whose order has no row yet, once each."""
+    first: dict[str, OrderPlaced] = {}
+    for event in events:
+        first.setdefault(event.order_id, event)
+    known = {str(found) for found in Order.objects.filter(id__in=first).values_list("id", flat=True)}
+    return [event for order_id, event in first.items() if order_id not in known]
+
+
+def _insert_or_name_the_key(events: Sequence[OrderPlaced]) -> None:
+    try:
+        _insert(events)
+    except IntegrityError as error:  # their ids are new, so it is the other unique constraint
+        raise KeyTaken(f"another order has the idempotency key of {_few(events)}") from error
+
+
+def _few(events: Sequence[OrderPlaced], most: int = 3) -> str:
+    """The batch is halved until one stands alone, which is then named."""
+    named = ", ".join(event.order_id for event in events[:most])
+    return f"{named} or {len(events) - most} more" if len(events) > most else named
 
 
 def _created(event: OrderPlaced) -> OrderCreated:

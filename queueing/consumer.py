@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,3 +25,15 @@ def make_worker(
         middlewares = [*outermost, inbox(group, rebuildable=subscription.rebuildable, fence=fence.hold)]
         return OrderedWorker(subscription, broker, middlewares, authority=fence, **options)
     return Worker(subscription, broker, [*outermost, inbox(group, rebuildable=subscription.rebuildable)], **options)
+
+
+def calm_the_collector() -> None:
+    """For a process that only consumes: Python's cyclic garbage collector looks a hundred times less often.
+
+    A batch makes tens of thousands of small tuples that die with it by reference count; looking for cycles among them
+    took 8 to 10 % of what a consumer of orders does (`make bench`). Cycles are still found, and what was loaded at
+    start is never looked at again. A drill watches that memory stays flat.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)

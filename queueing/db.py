@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -61,3 +61,32 @@ def one_transaction() -> Iterator[None]:
     """Everything inside commits or nothing does."""
     with away_is_not_failure(), transaction.atomic():
         yield
+
+
+def copy_in(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Append rows by COPY, PostgreSQL's fastest way in: two to three times INSERT from arrays.
+
+    All of them or, when it raises, none; in a transaction of yours, which an error spoils unless you made a savepoint.
+    Serial columns left out draw their numbers in the order of `rows`.
+    """
+    names = ", ".join(f'"{column}"' for column in columns)
+    with (
+        connection.wrap_database_errors,
+        connection.cursor() as cursor,
+        cursor.copy(f'COPY "{table}" ({names}) FROM STDIN') as copy,
+    ):
+        for row in rows:
+            copy.write_row(row)
+
+
+def array_of(ids: Collection[str]) -> str:
+    """UUIDs as the text of an array, for `%s::uuid[]`: psycopg dumps a list item by item, which took longer than the
+    statement.
+
+    Raises:
+        ValueError: an id with a comma would become two.
+    """
+    text = ",".join(ids)
+    if text.count(",") != max(0, len(ids) - 1):
+        raise ValueError("an id is not a UUID: it has a comma")
+    return "{" + text + "}"

@@ -14,10 +14,11 @@ _decoders: dict[type[Event], msgspec.json.Decoder[Any]] = {}
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 class _Frozen(msgspec.StructMeta):
-    """Makes `class OrderPaid(Event)` frozen and keyword-only without saying so each time."""
+    """Makes `class OrderPaid(Event)` frozen and keyword-only without saying so each time, and no work for the garbage
+    collector: events come by the thousand, and primitives make no cycles."""
 
     def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> Any:
-        return super().__new__(cls, name, bases, namespace, frozen=True, kw_only=True)
+        return super().__new__(cls, name, bases, namespace, frozen=True, kw_only=True, gc=False)
 
 
 class Event(msgspec.Struct, metaclass=_Frozen):

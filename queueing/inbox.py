@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from django.db import connection
 
 from queueing.crashpoint import crashpoint
-from queueing.db import one_transaction
+from queueing.db import array_of, one_transaction
 from queueing.message import Delivery
 from queueing.middleware import Middleware, Step
 
@@ -67,9 +67,9 @@ def _note(group: str, batch: Sequence[Delivery], *, rebuildable: bool) -> list[D
         first.setdefault(_as_uuid(delivery.message.id), delivery)
     with connection.cursor() as cursor:
         if rebuildable:
-            cursor.execute(_INSERT_REBUILDABLE, [group, group, list(first)])
+            cursor.execute(_INSERT_REBUILDABLE, [group, group, array_of(first)])
         else:
-            cursor.execute(_INSERT, [group, list(first)])
+            cursor.execute(_INSERT, [group, array_of(first)])
         new = {row[0] for row in cursor.fetchall()}
     return [delivery for id_, delivery in first.items() if id_ in new]
 

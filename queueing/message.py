@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Mapping
 
 import msgspec
@@ -14,7 +13,7 @@ from queueing.event import Event, event_class
 
 def new_id() -> str:
     """A UUIDv7: unique, and sorted by the time it was made."""
-    return str(uuid.UUID(int=uuid_utils.uuid7().int))
+    return str(uuid_utils.uuid7())
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):  # made by the thousand, and never part of a cycle

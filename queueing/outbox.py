@@ -7,17 +7,23 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
+import msgspec
 from django.db import connection, transaction
 
 from queueing.broker import Broker
 from queueing.conf import make_broker
+from queueing.db import copy_in
 from queueing.errors import NotInTransaction
 from queueing.event import Event
 from queueing.message import Message
 from queueing.models import OutboxMessage
 
 LANES = 16
+_COLUMNS = (
+    "lane", "message_id", "topic", "key", "name", "version", "body", "headers", "produced_at_ms", "deliver_at_ms"
+)  # fmt: skip
 CHANNEL = "queueing_outbox"  # PostgreSQL NOTIFY: the relay wakes when the transaction commits
 
 
@@ -43,24 +49,25 @@ def publish(*events: Event, delay: timedelta | float | None = None, deliver_at: 
     if not transaction.get_connection().in_atomic_block:
         raise NotInTransaction
     messages = [Message.of(event, deliver_at_ms=deliver_at_ms) for event in events]
-    OutboxMessage.objects.bulk_create(
-        OutboxMessage(
-            lane=lane_of(message.key),
-            message_id=message.id,
-            topic=message.topic,
-            key=message.key,
-            name=message.name,
-            version=message.version,
-            body=message.body.decode(),
-            headers=dict(message.headers),
-            produced_at_ms=message.produced_at_ms,
-            deliver_at_ms=message.deliver_at_ms,
-        )
-        for message in messages
-    )
+    copy_in(OutboxMessage._meta.db_table, _COLUMNS, map(_row, messages))
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])
     return [message.id for message in messages]
+
+
+def _row(message: Message) -> tuple[Any, ...]:
+    return (
+        lane_of(message.key),
+        message.id,
+        message.topic,
+        message.key,
+        message.name,
+        message.version,
+        message.body.decode(),
+        msgspec.json.encode(message.headers).decode(),
+        message.produced_at_ms,
+        message.deliver_at_ms,
+    )
 
 
 def _due_ms(delay: timedelta | float | None, deliver_at: datetime | None) -> int:

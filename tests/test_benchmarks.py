@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import machine, memory, outbox, per_message, queue
+from benchmarks import machine, memory, orders, outbox, per_message, queue
 from benchmarks.peers import OURS, PEERS
 from benchmarks.row import Row
 from benchmarks.table import HEAD, line
@@ -58,6 +58,14 @@ def test_the_relay_is_measured_with_rows_of_the_real_outbox(redis_url: str) -> N
 
     assert well_formed([row])
     assert row.target == 0.5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_orders_become_rows_by_the_shipped_consumer(redis_url: str) -> None:
+    [row] = orders.rows(redis_url, count=1500, pairs=1)
+
+    assert well_formed([row])
+    assert row.target == 0.2
 
 
 def test_a_worker_process_of_ours_finishes_its_count(redis_url: str) -> None:

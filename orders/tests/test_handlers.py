@@ -103,7 +103,7 @@ def order_id(db):
 def test_admitted_orders_get_their_rows_and_are_told(django_assert_num_queries):
     events = [placed(user_id=user, seq=user) for user in range(1, 301)]
 
-    with django_assert_num_queries(3):  # rows and history in one statement, outbox, NOTIFY
+    with django_assert_num_queries(6):  # a savepoint around rows and history, outbox, NOTIFY; however many orders
         handlers.placed(events)
 
     order = Order.objects.get(id=events[0].order_id)
@@ -126,6 +126,26 @@ def test_an_admission_that_comes_again_changes_nothing(order_id):
     assert Order.objects.count() == 2
     assert [event.user_id for event in told()] == [202]
     assert history(order_id) == ["created"]
+
+
+@pytest.mark.django_db
+def test_an_order_that_stands_twice_in_one_batch_has_one_row():
+    twice, other = placed(), placed(user_id=202)
+
+    handlers.placed([twice, other, twice])
+
+    assert [event.order_id for event in told()] == [twice.order_id, other.order_id]
+    assert history(twice.order_id) == ["created"]
+
+
+@pytest.mark.django_db
+def test_two_new_orders_for_one_key_are_an_alarm_that_names_them():
+    first, second = placed(), placed()
+
+    with pytest.raises(KeyTaken, match=f"{first.order_id}, {second.order_id}"), transaction.atomic():
+        handlers.placed([first, second])
+
+    assert Order.objects.count() == 0
 
 
 @pytest.mark.django_db

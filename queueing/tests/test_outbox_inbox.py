@@ -73,6 +73,19 @@ def test_an_event_is_told_only_if_its_transaction_commits(broker: RedisStreamsBr
     assert relay.step() == 0
 
 
+def test_every_character_arrives_as_it_was_told(broker: RedisStreamsBroker, relay: Relay) -> None:
+    """Rows go in by COPY, where tabs, line ends and backslashes have a meaning of their own."""
+    names = ["tab\there", "line\nend", "back\\slash \\. \\N", 'quote " and \u2028', "", "lamp 💡"]
+
+    with transaction.atomic():
+        publish(*(LampLit(lamp=name) for name in names))
+    relay.step()
+
+    told = broker.read("electricity", "ada", ["lamps"], 100, 0)
+    assert sorted(d.message.event().lamp for d in told) == sorted(names)
+    assert sorted(d.message.key for d in told) == sorted(names)
+
+
 def test_publishing_outside_a_transaction_is_refused() -> None:
     with pytest.raises(NotInTransaction):
         publish(LampLit(lamp="hall"))
@@ -204,6 +217,17 @@ def test_a_message_that_stands_twice_in_one_batch_is_passed_once() -> None:
     id_ = new_id()
 
     assert run(inbox("cooks"), [delivery(id_=id_), delivery(id_=id_)]) == [id_]
+
+
+def test_an_id_that_is_two_ids_marks_neither() -> None:
+    both = f"{new_id()},{new_id()}"
+    seen: list[Delivery] = []
+
+    with pytest.raises(ValueError, match="comma"):
+        inbox("electricity")([delivery(id_=both)], seen.extend)
+
+    assert not seen
+    assert not InboxEntry.objects.exists()
 
 
 def test_the_inbox_row_goes_when_the_handler_fails() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from queueing.conf import make_broker, subscriptions
-from queueing.consumer import make_worker
+from queueing.consumer import calm_the_collector, make_worker
 from queueing.db import limit_session
 from queueing.middleware.timing import timing
 
@@ -33,5 +33,6 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
         self.stdout.write(f"{worker.consumer} reads {', '.join(subscription.topics)}")
+        calm_the_collector()
         worker.run()
         self.stdout.write(f"{worker.consumer} has left")
