@@ -19,11 +19,12 @@ _AWAY = ("08", "57P01", "57P02", "57P03", "53300", "25P03", "25P04")
 def limit_session(*, lease_s: float) -> None:
     """Let PostgreSQL end what this process's sessions leave hanging, before its lease ends.
 
-    A consumer frozen inside its transaction would block whoever takes its messages over; so its session dies first.
+    A consumer frozen inside its transaction would block whoever takes its messages over; so its session dies first. One
+    that only waits for PostgreSQL is told so before its handler's deadline (subscription.DEADLINE) ends the process.
     Call it before the first connection of the process.
     """
     limits = {
-        "statement_timeout": lease_s * 0.6,
+        "statement_timeout": lease_s * 0.5,
         "lock_timeout": lease_s * 0.4,
         "idle_in_transaction_session_timeout": lease_s * 0.7,
     }

@@ -61,6 +61,10 @@ class LeaseLost(QueueingError):
         self.where = (topic, partition)
 
 
+class HandlerExited(QueueingError):
+    """A handler called sys.exit(). It ends its batch as any other exception does, and not the consumer."""
+
+
 class NotYet(QueueingError):
     """These events came before the fact they stand on. They wait and come again; no attempt is counted.
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from queueing.batches import calls_of
 from queueing.broker import Broker, Failure
 from queueing.crashpoint import crashpoint
-from queueing.errors import BrokerUnavailable, MalformedMessage, NotYet, StoreUnavailable, UnknownEvent
+from queueing.errors import BrokerUnavailable, HandlerExited, MalformedMessage, NotYet, StoreUnavailable, UnknownEvent
 from queueing.event import Event
 from queueing.message import Delivery
 from queueing.middleware import Middleware, Step, compose
@@ -63,8 +63,15 @@ class Handling:
         """A message that was begun as often as it may be and never came back has killed its process each time."""
         if delivery.attempt <= self.subscription.retry.max_attempts:
             return True
-        self._bury(delivery, Failure(f"its consumer died while handling it, {delivery.attempt - 1} times"))
+        self._bury(delivery, self._ended_its_process(delivery))
         return False
+
+    def _ended_its_process(self, delivery: Delivery) -> Failure:
+        """Who died could not say what of; its last words are in its own log."""
+        return Failure(
+            f"its process ended while handling it, {delivery.attempt - 1} times: past the deadline of"
+            f" {self.subscription.handler_deadline_s:g} s, killed, or crashed"
+        )
 
     def concerns_us(self, delivery: Delivery) -> bool:
         """A topic carries more events than one group subscribes to. Unknown names are not ours to judge, unless the
@@ -96,7 +103,10 @@ class Handling:
 
     def _call_handlers(self, batch: Sequence[Delivery]) -> None:
         for call in calls_of([self._events[delivery.message.id] for delivery in batch]):
-            self.subscription.handlers[call.event_class](call.events)
+            try:
+                self.subscription.handlers[call.event_class](call.events)
+            except SystemExit as error:
+                raise HandlerExited(f"the handler called sys.exit({error.code!r})") from error
 
     def _set_aside(self, batch: Sequence[Delivery], early: NotYet) -> None:
         """Those that came early come again soon, without an attempt counted; the rest runs again now."""

@@ -45,7 +45,7 @@ class OrderedWorker(Worker):
         self._holdings.rename(self.consumer)
 
     def _new_handling(self) -> OrderedHandling:
-        return OrderedHandling(self.subscription, self.broker, self.consumer, self.middlewares, self.rng)
+        return OrderedHandling(self.subscription, self.broker, self.consumer, self._around(), self.rng)
 
     def step(self, wait_s: float) -> int:
         try:

@@ -60,7 +60,7 @@ class OrderedHandling(Handling):
     def _hopeless(self, delivery: Delivery) -> Failure | None:
         """Why this message need not be tried: it killed its process each time, or can't be read."""
         if delivery.attempt > self.subscription.retry.max_attempts:
-            return Failure(f"its consumer died while handling it, {delivery.attempt - 1} times")
+            return self._ended_its_process(delivery)
         try:
             self._events[delivery.message.id] = delivery.message.event()
         except (UnknownEvent, MalformedMessage) as error:

@@ -15,6 +15,11 @@ from queueing.retry import RetryPolicy
 # its messages; raising rolls all of it back. It never sees the same message twice.
 Handler = Callable[[Sequence[Any]], None]
 
+# Of a lease. PostgreSQL gives up first, with an error that names the statement; then the process is ended; a session that
+# is left in its transaction goes after that (queueing/db.py), and all of it before the lease.
+DEADLINE = 0.6
+LATEST_DEADLINE = 0.65
+
 DATABASE_RATE = 1_000.0  # messages a second: what the seeds' database can take; the order path ships with it on
 
 
@@ -25,6 +30,8 @@ class Subscription:
     batch_size: most messages a handler gets at once.
     retry: what happens to a message whose handler raises.
     lease_s: how long a consumer may stand still before another takes its messages; a transaction ends before that.
+    deadline_s: how long a handler's transaction may take; a process that is not done by then is ended. 0.6 of the lease,
+        unless it is told otherwise.
     rate: messages a second that all consumers of the group together may begin to handle; None is no cap. What the
         group only acknowledges, as it does not subscribe to it, is free.
     start: where a group that is new begins: "beginning" (of what is kept), "now", or an aware datetime. One that has
@@ -42,6 +49,7 @@ class Subscription:
     batch_size: int = 500
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     lease_s: float = 15.0
+    deadline_s: float | None = None
     rate: float | None = None
     start: Literal["beginning", "now"] | datetime = "beginning"
     rebuildable: bool = False
@@ -49,10 +57,19 @@ class Subscription:
     parked_on_death: bool = True
 
     def __post_init__(self) -> None:
+        if not 0 < self.handler_deadline_s <= self.lease_s * LATEST_DEADLINE:
+            raise ValueError(
+                f"group {self.group!r}: a handler's deadline of {self.deadline_s:g} s is not within {LATEST_DEADLINE:.0%}"
+                f" of its lease of {self.lease_s:g} s"
+            )
         if self.mode not in ("competing", "ordered"):
             raise ValueError(f"group {self.group!r}: mode is 'competing' or 'ordered', not {self.mode!r}")
         if isinstance(self.start, datetime) and self.start.tzinfo is None:
             raise ValueError(f"{self.group}: start={self.start} has no time zone; whose time is it?")
+
+    @property
+    def handler_deadline_s(self) -> float:
+        return self.lease_s * DEADLINE if self.deadline_s is None else self.deadline_s
 
     @property
     def start_position(self) -> Position:

@@ -24,7 +24,7 @@ from queueing.errors import BrokerUnavailable, StoreUnavailable
 from queueing.handling import Handling
 from queueing.heartbeat import Watch
 from queueing.message import Delivery
-from queueing.middleware import Middleware
+from queueing.middleware import Middleware, Step
 from queueing.subscription import Subscription
 
 logger = logging.getLogger("queueing.worker")
@@ -222,4 +222,14 @@ class Worker:
         self._handling = self._new_handling()
 
     def _new_handling(self) -> Handling:
-        return Handling(self.subscription, self.broker, self.consumer, self.middlewares, self.rng)
+        return Handling(self.subscription, self.broker, self.consumer, self._around(), self.rng)
+
+    def _around(self) -> Sequence[Middleware]:
+        """A beat before each transaction: a batch that falls to pieces takes many deadlines, and one lease has room for
+        a single one."""
+
+        def beat(batch: Sequence[Delivery], following: Step) -> None:
+            self._beat()
+            following(batch)
+
+        return (beat, *self.middlewares)

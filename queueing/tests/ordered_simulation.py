@@ -17,6 +17,7 @@ from queueing.errors import LeaseLost, StoreUnavailable
 from queueing.leases import Lease, Token, Where, place_of
 from queueing.message import Delivery
 from queueing.middleware import Middleware, Step
+from queueing.middleware.deadline import deadline
 from queueing.ordered import OrderedWorker
 from queueing.retry import RetryPolicy
 from queueing.subscription import Subscription
@@ -105,7 +106,7 @@ class OrderedWorld(World):
         if self.mended:
             return not any(row.parked for row in rows)
         self.mended = True
-        self.broken = self.poison = frozenset()
+        self.broken = self.poison = self.hanging = frozenset()
         for (topic, partition, group), view in list(broker._groups.items()):
             for message_id, (delivery, _) in list(view.dead.items()):
                 self.ever_dead.add(delivery.message.event().number)  # type: ignore[attr-defined]
@@ -133,7 +134,10 @@ class OrderedWorld(World):
             worker = OrderedWorker(
                 subscription,
                 reachable,
-                [self._fenced_transaction(number)],
+                [
+                    deadline("baristas", subscription.handler_deadline_s, alarm=self),
+                    self._fenced_transaction(number),
+                ],
                 authority=self.fences,
                 clock=self.clock,
                 sleep=sleep,

@@ -23,6 +23,7 @@ from queueing.errors import BrokerUnavailable, NotYet, StoreUnavailable
 from queueing.event import Event
 from queueing.message import Delivery, Message
 from queueing.middleware import Middleware, Step
+from queueing.middleware.deadline import deadline
 from queueing.retry import RetryPolicy
 from queueing.subscription import Subscription
 from queueing.topic import Topic
@@ -74,13 +75,17 @@ class World:
     _names: Iterator[int] = field(default_factory=count)
     poison: frozenset[int] = frozenset()  # kills its process each time
     broken: frozenset[int] = frozenset()  # raises each time
+    hanging: frozenset[int] = frozenset()  # never comes back, so that its deadline ends its process
+    overdue: int = 0
+    _alarms: dict[greenlet, float] = field(default_factory=dict)
     _scheduler: greenlet = field(init=False)
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
         numbers = range(self.messages)
         self.poison = frozenset(self.rng.sample(numbers, self.rng.choice([0, 0, 1])))
-        self.broken = frozenset(self.rng.sample(numbers, self.rng.choice([0, 1, 3]))) - self.poison
+        self.hanging = frozenset(self.rng.sample(numbers, self.rng.choice([0, 0, 1]))) - self.poison
+        self.broken = frozenset(self.rng.sample(numbers, self.rng.choice([0, 1, 3]))) - self.poison - self.hanging
 
     def clock(self) -> float:
         return self.now
@@ -97,6 +102,25 @@ class World:
         if self.rng.random() < 0.5:
             pause = self.rng.choice([0.0, 0.0, 0.01, 0.3, LEASE_S * 2.2 if self.chaos else 0.01])
             self._scheduler.switch(self.now + pause)
+            # Frozen past its deadline: when it thaws, the watchdog and the handler both run, and either may be first.
+            if self._alarms.get(getcurrent(), self.now) < self.now and self.rng.random() < 0.5:
+                self._end_overdue()
+
+    def hang(self) -> None:
+        """For ever, if nobody ends the process."""
+        self._scheduler.switch(self._alarms[getcurrent()])
+        self._end_overdue()
+
+    def _end_overdue(self) -> None:
+        self.overdue += 1
+        raise Died
+
+    def set(self, seconds: float) -> None:
+        """The alarm of the deadline, on the simulated clock."""
+        self._alarms[getcurrent()] = self.now + seconds
+
+    def cancel(self) -> None:
+        del self._alarms[getcurrent()]
 
     def run(self) -> MemoryBroker:
         broker = MemoryBroker(
@@ -153,7 +177,7 @@ class World:
                 Worker(
                     subscription,
                     reachable,
-                    [self._transaction()],
+                    [deadline("baristas", subscription.handler_deadline_s, alarm=self), self._transaction()],
                     clock=self.clock,
                     sleep=self.sleep,
                     rng=self.rng,
@@ -173,6 +197,8 @@ class World:
         for event in events:
             if event.number in self.poison:
                 raise Died
+            if event.number in self.hanging:
+                self.hang()
             if event.number in self.broken:
                 raise ValueError("the machine is out of milk")
             self._open.append(event.number)

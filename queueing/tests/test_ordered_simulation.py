@@ -12,7 +12,7 @@ __all__ = ["quiet"]
 
 
 def test_order_holds_and_every_effect_happens_once_whatever_happens() -> None:
-    deaths = forgotten = epochs = buried = 0
+    deaths = forgotten = epochs = buried = overdue = 0
     for seed in range(FIRST, FIRST + SEEDS):
         world = OrderedWorld(seed)
         broker = world.run()
@@ -25,8 +25,9 @@ def test_order_holds_and_every_effect_happens_once_whatever_happens() -> None:
         forgotten += world.forgotten
         epochs += world.fences.current - 1
         buried += len(world.ever_dead)
+        overdue += world.overdue
     assert deaths > SEEDS
-    assert min(forgotten, epochs, buried) > 0
+    assert min(forgotten, epochs, buried, overdue) > 0
 
 
 def test_one_seed_is_one_history() -> None:

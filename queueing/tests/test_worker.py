@@ -37,6 +37,10 @@ class KettleBoiled(Event):
     kettle: str
 
 
+class Killed(BaseException):
+    """Nothing of this process runs after it."""
+
+
 class Kitchen:
     """A handler with a memory and a temper."""
 
@@ -188,19 +192,56 @@ def test_a_beating_consumer_keeps_what_it_holds(broker, clock, kitchen, new_work
 def test_a_message_that_kills_its_process_is_buried_and_its_neighbours_are_not(
     broker, clock, kitchen, new_worker
 ) -> None:
-    kitchen.refuses["bomb"] = SystemExit
+    kitchen.refuses["bomb"] = Killed
     sell(broker, "ann", "bomb", "cem")
 
     for _ in range(6):
         try:
             work(new_worker(), clock, 30)
-        except SystemExit:
+        except Killed:
             continue
 
     assert sorted(kitchen.heard) == ["ann", "cem"]
     assert tally(broker) == {"done": 2, "in_flight": 0, "delayed": 0, "dead": 1, "lag": 0}
     [(_, failure)] = broker._groups["shelf", "0", "cooks"].dead.values()
-    assert failure.reason == "its consumer died while handling it, 3 times"
+    assert failure.reason.startswith("its process ended while handling it, 3 times: past the deadline of 6 s")
+
+
+def test_a_handler_that_calls_sys_exit_fails_like_any_other(broker, clock, kitchen, new_worker) -> None:
+    kitchen.refuses["quitter"] = SystemExit(3)
+    sell(broker, "ann", "quitter", "cem")
+
+    work(new_worker(), clock, 60)
+
+    assert sorted(kitchen.heard) == ["ann", "cem"]
+    [(_, failure)] = broker._groups["shelf", "0", "cooks"].dead.values()
+    assert failure.reason == "HandlerExited: the handler called sys.exit(3)"
+    assert "SystemExit: 3" in failure.traceback
+
+
+def test_a_batch_that_falls_to_pieces_keeps_its_lease(broker, clock, kitchen, new_worker) -> None:
+    """Each piece takes most of a lease; without a beat between them an observer would take the rest over."""
+    observer = new_worker()
+    sell(broker, "ann", "bob", "cracked", "dan")
+
+    def slow(batch: Sequence[Delivery], following: Step) -> None:
+        clock.advance(6)
+        assert observer._watch.observe(broker.beats("cooks")) == []
+        following(batch)
+
+    worker = new_worker()
+    worker.middlewares = [slow]
+    worker._new_name()
+    kitchen.refuses["cracked"] = ValueError("it leaks")
+    worker.step(0)
+
+    assert sorted(kitchen.heard) == ["ann", "bob", "dan"]
+
+
+@pytest.mark.parametrize("deadline_s", [0, -1, 6.6])
+def test_a_deadline_that_does_not_end_before_the_lease_is_refused(deadline_s: float) -> None:
+    with pytest.raises(ValueError, match="is not within 65% of its lease of 10 s"):
+        Subscription("cooks", {}, lease_s=10, deadline_s=deadline_s)
 
 
 def test_while_the_database_is_away_the_batch_waits_and_no_attempt_counts(broker, clock, kitchen, new_worker) -> None:

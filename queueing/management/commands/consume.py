@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from queueing.conf import make_broker, subscriptions
 from queueing.consumer import calm_the_collector, make_worker
 from queueing.db import limit_session
+from queueing.middleware.deadline import deadline
 from queueing.middleware.timing import timing
 
 
@@ -27,9 +28,13 @@ class Command(BaseCommand):
         if subscription is None:
             raise CommandError(f"no group is called {group!r}; there are: {', '.join(sorted(subscriptions()))}")
         if lease is not None:
-            subscription = dataclasses.replace(subscription, lease_s=lease)
+            try:
+                subscription = dataclasses.replace(subscription, lease_s=lease)
+            except ValueError as wrong:
+                raise CommandError(str(wrong)) from wrong
         limit_session(lease_s=subscription.lease_s)
-        worker = make_worker(subscription, make_broker(), outermost=[timing])
+        in_time = deadline(group, subscription.handler_deadline_s)
+        worker = make_worker(subscription, make_broker(), outermost=[in_time, timing])
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
         self.stdout.write(f"{worker.consumer} reads {', '.join(subscription.topics)}")
