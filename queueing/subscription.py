@@ -15,8 +15,8 @@ from queueing.retry import RetryPolicy
 # its messages; raising rolls all of it back. It never sees the same message twice.
 Handler = Callable[[Sequence[Any]], None]
 
-# Of a lease. PostgreSQL gives up first, with an error that names the statement; then the process is ended; a session that
-# is left in its transaction goes after that (queueing/db.py), and all of it before the lease.
+# Of a lease. PostgreSQL gives up first, with an error that names the statement; then the process is ended; a session
+# that is left in its transaction goes after that (queueing/db.py), and all of it before the lease.
 DEADLINE = 0.6
 LATEST_DEADLINE = 0.65
 
@@ -30,8 +30,8 @@ class Subscription:
     batch_size: most messages a handler gets at once.
     retry: what happens to a message whose handler raises.
     lease_s: how long a consumer may stand still before another takes its messages; a transaction ends before that.
-    deadline_s: how long a handler's transaction may take; a process that is not done by then is ended. 0.6 of the lease,
-        unless it is told otherwise.
+    deadline_s: how long a handler's transaction may take; a process that is not done by then is ended. None is 0.6 of
+        the lease.
     rate: messages a second that all consumers of the group together may begin to handle; None is no cap. What the
         group only acknowledges, as it does not subscribe to it, is free.
     start: where a group that is new begins: "beginning" (of what is kept), "now", or an aware datetime. One that has
@@ -59,8 +59,8 @@ class Subscription:
     def __post_init__(self) -> None:
         if not 0 < self.handler_deadline_s <= self.lease_s * LATEST_DEADLINE:
             raise ValueError(
-                f"group {self.group!r}: a handler's deadline of {self.deadline_s:g} s is not within {LATEST_DEADLINE:.0%}"
-                f" of its lease of {self.lease_s:g} s"
+                f"group {self.group!r}: a handler's deadline of {self.handler_deadline_s:g} s is not within"
+                f" {LATEST_DEADLINE:.0%} of its lease of {self.lease_s:g} s"
             )
         if self.mode not in ("competing", "ordered"):
             raise ValueError(f"group {self.group!r}: mode is 'competing' or 'ordered', not {self.mode!r}")

@@ -1,8 +1,8 @@
 """End a process whose handler runs past its deadline, whatever the handler is busy with.
 
 A thread of Python's cannot do it: a handler inside C code may keep the interpreter's lock for hours. faulthandler's
-watchdog is a thread of C's that needs no lock; it writes every thread's traceback to stderr and calls `_exit`. What the
-process was busy with stands in that traceback as the name of a frame, since the watchdog can print nothing else of ours.
+watchdog is a thread of C's that needs no lock; it writes every thread's traceback to stderr and calls `_exit`. What
+the process was busy with stands in that traceback as the name of a frame: nothing else of ours can be printed there.
 """
 
 from __future__ import annotations
