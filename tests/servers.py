@@ -9,12 +9,16 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+import redis
 
 from config.stack.servers import Postgres, Server, Valkey
+from config.stack.valkey import free_port
 
 PREFIX = "sluice-test-"
 
@@ -49,6 +53,27 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
             os.environ[variable] = server.url
     for server in servers:
         server.wait_until_ready()
+
+
+@pytest.fixture(scope="session")
+def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Redis Cluster of one node with all 16,384 slots: it refuses whatever names keys of two slots.
+
+    Started when the first test asks for it, as a new cluster takes no writes for two seconds.
+    """
+    cluster = {"cluster-enabled": "yes", "cluster-port": str(free_port()), "appendfsync": "no"}
+    server = Valkey(tmp_path_factory.mktemp("cluster") / "valkey", settings=cluster)
+    server.start()
+    try:
+        with redis.Redis.from_url(server.url) as client:
+            client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+            deadline = time.monotonic() + 20
+            while client.execute_command("CLUSTER INFO")["cluster_state"] != "ok":
+                assert time.monotonic() < deadline, "the cluster takes no writes"
+                time.sleep(0.05)
+        yield server.url
+    finally:
+        server.stop()
 
 
 def _remove_folders_of_killed_runs() -> None:

@@ -75,10 +75,10 @@ def read(client: redis.Redis, topic: str, partition: str, subscribers: Iterable[
         pipe.zrange(keys.later(topic, partition), 0, -1, withscores=True)
         pipe.hkeys(keys.drafts(topic, partition))
         is_gate = topic == gate_keys.TOPIC and partition.isdigit()
-        sale = int(partition) if is_gate else 0
-        pipe.hgetall(gate_keys.gate(sale))
-        pipe.hgetall(gate_keys.buyers(sale))
-        pipe.smembers(gate_keys.applied(sale))
+        if is_gate:  # else not asked: a gate's keys lie in another slot than this partition's
+            pipe.hgetall(gate_keys.gate(int(partition)))
+            pipe.hgetall(gate_keys.buyers(int(partition)))
+            pipe.smembers(gate_keys.applied(int(partition)))
         for name in names:
             where = (topic, partition, name)
             pipe.xpending_range(log, name, "-", "+", EVERYTHING)
@@ -91,7 +91,9 @@ def read(client: redis.Redis, topic: str, partition: str, subscribers: Iterable[
             pipe.zrange(keys.parked(*where), 0, -1)
             pipe.hgetall(keys.heads(*where))
         replies = pipe.execute(raise_on_error=False)
-    stream, infos, meta, later, drafts, gate, buyers, applied, *rest = replies
+    stream, infos, meta, later, drafts, *rest = replies
+    gate, buyers, applied = rest[:3] if is_gate else ({}, {}, [])
+    rest = rest[3:] if is_gate else rest
     if isinstance(stream, redis.ResponseError):  # no log yet: a gate nobody has bought from
         stream, infos = (
             {"last-generated-id": b"0-0", "length": 0, "entries-added": 0, "max-deleted-entry-id": b"0-0"},
@@ -113,9 +115,9 @@ def read(client: redis.Redis, topic: str, partition: str, subscribers: Iterable[
         later={text(message_id): int(due) for message_id, due in later},
         drafts=[text(field) for field in drafts if not text(field).endswith(":b")],
         groups=groups,
-        gate=_texts(gate) if is_gate else {},
-        buyers=_texts(buyers) if is_gate else {},
-        applied=[text(member) for member in applied] if is_gate else [],
+        gate=_texts(gate),
+        buyers=_texts(buyers),
+        applied=[text(member) for member in applied],
     )
 
 

@@ -16,6 +16,7 @@ from queueing import keys
 from queueing.broker import BEGINNING, END, Position
 from queueing.brokers.lua import load
 from queueing.brokers.redis_seek import seek
+from queueing.brokers.redis_streams.patience import Patience
 from queueing.errors import BrokerUnavailable
 from queueing.topic import Topic
 
@@ -53,7 +54,7 @@ def speaks_broker(method: Callable[Concatenate[B, P], R]) -> Callable[Concatenat
         try:
             return method(self, *args, **kwargs)
         except RedisError as error:
-            self._forget_places()  # it may come back empty; groups are made again when they are missing
+            self._forget_places()  # it may come back empty, or as another one
             raise BrokerUnavailable(f"{type(error).__name__}: {error}") from error
 
     return wrapped
@@ -75,6 +76,14 @@ class RedisBase:
         self._joined: set[tuple[str, str, str]] = set()
         self._looked: dict[tuple[str, tuple[str, ...]], tuple[float, list[tuple[str, str]]]] = {}
         self._starts: dict[str, Position] = {}
+        self._clustered: bool | None = None  # not asked yet
+        self._patience = Patience()
+
+    def _is_cluster(self) -> bool:
+        """Whether this Redis refuses a command whose keys lie in two slots. Asked once, and after each trouble."""
+        if self._clustered is None:
+            self._clustered = bool(int(self.redis.info("cluster")["cluster_enabled"]))
+        return self._clustered
 
     @speaks_broker
     def partitions(self, topic: str) -> list[str]:
@@ -93,6 +102,7 @@ class RedisBase:
     def _forget_places(self) -> None:
         self._joined.clear()
         self._looked.clear()
+        self._clustered = None
 
     def _join_lately(
         self, group: str, topics: Sequence[str], *, within_s: float

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -61,7 +62,10 @@ class Leasing(RedisBase):
 
     @speaks_broker
     def read_in_order(self, group: str, consumer: str, leases: Sequence[Lease], limit: int, wait_s: float) -> InOrder:
-        found = self._read_leased(group, consumer, leases, limit)
+        look = partial(self._read_leased, group, consumer, leases, limit)
+        if len(leases) > 1 and self._is_cluster():
+            return self._patience.wait(look, lambda found: bool(found.deliveries or found.lost), wait_s)
+        found = look()
         if found.deliveries or found.lost or wait_s <= 0:
             return found
         # Wake when one of the logs has something after what was its end a moment ago; then read under the lease.
@@ -71,7 +75,7 @@ class Leasing(RedisBase):
             return found
         if not self.redis.xread(ends, count=1, block=max(1, int(wait_s * 1000))):
             return found
-        return self._read_leased(group, consumer, leases, limit)
+        return look()
 
     def _read_leased(self, group: str, consumer: str, leases: Sequence[Lease], limit: int) -> InOrder:
         replies = self._run_many(
