@@ -135,8 +135,18 @@ class Broker(Protocol):
     def read_due(self, group: str, consumer: str, topics: Sequence[str], limit: int) -> list[Delivery]:
         """Up to `limit` retried messages whose time has come, each `alone`."""
 
-    def charge(self, group: str, messages: int, rate: float) -> float:
-        """Charge messages to the group's `rate` (messages/s). Returns the seconds until they may be handled."""
+    def charge(self, group: str, messages: int, rate: float, *, topic: str = "") -> float:
+        """Charge messages to a cap of `rate` messages a second, shared by all consumers of the group: one topic's, or
+        the whole group's. Returns the seconds until they may be handled."""
+
+    def rates(self, group: str) -> Mapping[str, float | None]:
+        """What was set by `set_rate`: topic ("" is the whole group) → messages a second; None is no cap."""
+
+    def set_rate(self, group: str, rate: float | None, *, topic: str = "") -> None:
+        """Cap one topic, or the whole group, whatever its subscription declares. Consumers see it within a second."""
+
+    def forget_rate(self, group: str, *, topic: str = "") -> None:
+        """Let what the subscription declares hold again."""
 
     def take_over(self, group: str, dead: str, consumer: str, topics: Sequence[str], limit: int) -> list[Delivery]:
         """Up to `limit` entries of a consumer that died, now ours, each `alone`. Its retried messages become due."""

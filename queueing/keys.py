@@ -6,7 +6,9 @@
     q:seen:<group>                    hash    consumer → Redis's clock at its last beat, ms (for display)
     q:paused                          set     groups that read nothing for now
     q:start:<group>                   hash    topic → when a group that starts "now" first said so, ms (Redis's clock)
-    q:rate:<group>                    hash    tokens (may be negative: a debt), at (Redis's clock, ms, fractional)
+    q:rate:<group>                    hash    debt (µs; negative: saved up), at (Redis's clock, µs): of the group's cap
+    q:rate:<group>:<topic>            hash    the same, of the cap that one topic has in this group
+    q:caps:<group>                    hash    topic ('': the whole group) → messages/s or "off", set by an operator
     q:{<topic>:<p>}:log               stream  entries: id, n(ame), v(ersion), k(ey), at (ms), b(ody), h(eaders), d(ue)
     q:{<topic>:<p>}:meta              hash    appended, trimmed; of delayed messages: scheduled, promoted, cancelled
     q:{<topic>:<p>}:later             zset    message id → due, ms (Redis's clock): delayed, not in the log yet
@@ -50,8 +52,12 @@ def start(group: str) -> str:
     return f"q:start:{group}"
 
 
-def rate(group: str) -> str:
-    return f"q:rate:{group}"
+def rate(group: str, topic: str = "") -> str:
+    return f"q:rate:{group}:{topic}" if topic else f"q:rate:{group}"
+
+
+def caps(group: str) -> str:
+    return f"q:caps:{group}"
 
 
 def tag(topic: str, partition: str) -> str:

@@ -10,12 +10,12 @@ handled in the order of the log, by its token ──► ack | retry or bury, and
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from queueing.errors import LeaseLost
 from queueing.holdings import Holdings
-from queueing.leases import Authority, Key, OrderedBroker, Where, key_of, place_of
+from queueing.leases import Authority, Key, Lease, OrderedBroker, Where, key_of, place_of
 from queueing.message import Delivery
 from queueing.ordered_handling import OrderedHandling
 from queueing.worker import RETRIES_S, TAKE_OVER_AT_ONCE, Worker, logger
@@ -55,11 +55,10 @@ class OrderedWorker(Worker):
             if not self._held:
                 self._park_followers()
                 self._holdings.give_back(self._in_hand())
-                self._held = self._next(min(wait_s, max(0.001, self._next_due - self.clock())))
-                self._wait_for_rate(self._held)
+                self._held = self._next_batch(wait_s)
             done = len(self._held)
             self._handle_held()
-            return done
+            return done or len(self._caps.waiting)
         except LeaseLost as lost:
             logger.warning("%s: %s", self.consumer, lost)
             self._drop([lost.where])
@@ -75,9 +74,13 @@ class OrderedWorker(Worker):
         return self._read(0) or self._read_heads() or self._read(wait_s)
 
     def _next_alone(self) -> list[Delivery]:
-        while self._alone or (self._holdings.left_behind and not self._paused):
+        while True:
             if alone := self._pop_alone():
                 return alone
+            if (
+                self._alone or self._paused or not self._holdings.left_behind
+            ):  # what is left of _alone waits for its cap
+                return []
             for where in sorted(self._holdings.left_behind):
                 lease = self._holdings.leases[where]
                 found = self.broker.read_left_behind(self.subscription.group, self.consumer, lease, TAKE_OVER_AT_ONCE)
@@ -85,27 +88,32 @@ class OrderedWorker(Worker):
                 self._park_followers(found.blocked)
                 if not found.deliveries:
                     self._holdings.left_behind.discard(where)
-        return []
 
     def _read_heads(self) -> list[Delivery]:
         if self._paused or self.clock() < self._next_retries:
             return []
-        leases = self._holdings.readable()
-        due = self.broker.read_due_in_order(self.subscription.group, self.consumer, leases, self._limit())
+        due: list[Delivery] = []
+        for limit, topics in self._caps.shares():
+            if not due:
+                leases = self._readable(topics)
+                due = self.broker.read_due_in_order(self.subscription.group, self.consumer, leases, limit)
         self._next_retries = self.clock() + (0.0 if due else RETRIES_S)
         return due
 
-    def _fetch(self, limit: int, wait_s: float) -> list[Delivery]:
-        leases = self._holdings.readable()
+    def _readable(self, topics: Collection[str]) -> list[Lease]:
+        return [lease for lease in self._holdings.readable() if lease.topic in topics]
+
+    def _fetch(self, topics: Sequence[str], limit: int, wait_s: float) -> int:
+        leases = self._readable(topics)
         if not leases:
             if wait_s:
                 self.sleep(wait_s)
-            return []
+            return 0
         found = self.broker.read_in_order(self.subscription.group, self.consumer, leases, limit, wait_s)
-        self._fresh = list(found.deliveries)
+        self._fresh += found.deliveries
         self._drop(found.lost)
         self._park_followers(found.blocked)
-        return self._fresh
+        return len(found.deliveries)
 
     def _handle_held(self) -> None:
         if self._held:
@@ -134,26 +142,20 @@ class OrderedWorker(Worker):
         self._alone = deque(filter(wanted, self._alone))
         self._fresh = list(filter(wanted, self._fresh))
         self._held = list(filter(wanted, self._held))
+        self._caps.keep(wanted)
 
     def _in_hand(self) -> set[Where]:
-        return {place_of(delivery) for delivery in (*self._held, *self._alone, *self._fresh)}
+        return {place_of(delivery) for delivery in (*self._held, *self._caps.waiting, *self._alone, *self._fresh)}
 
     def _finish(self) -> None:
         """Handle what was read already, give everything back, and go. Nobody need wait a lease for it."""
-        while self._held or self._alone or self._fresh:
+        while self._held or self._caps.waiting or self._alone or self._fresh:
             try:
                 self._park_followers()
-                self._held = self._held or self._pop_alone() or self._take_fresh()
+                self._held = self._held or self._caps.take_all() or self._pop_alone() or self._take_fresh()
                 self._handle_held()
             except LeaseLost as lost:
                 self._drop([lost.where])
         self._holdings.leaving = set(self._holdings.leases)
         self._holdings.give_back(())
         self.broker.leave(self.subscription.group, self.consumer, self.subscription.topics)
-
-    def _pop_alone(self) -> list[Delivery]:
-        while self._alone:
-            delivery = self._alone.popleft()
-            if self.broker.begin_attempt(self.subscription.group, self.consumer, delivery):
-                return [delivery]
-        return []

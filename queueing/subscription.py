@@ -21,6 +21,7 @@ DEADLINE = 0.6
 LATEST_DEADLINE = 0.65
 
 DATABASE_RATE = 1_000.0  # messages a second: what the seeds' database can take; the order path ships with it on
+WHOLE_GROUP = ""  # among caps: of all topics that have none of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,9 @@ class Subscription:
     lease_s: how long a consumer may stand still before another takes its messages; a transaction ends before that.
     deadline_s: how long a handler's transaction may take; a process that is not done by then is ended. None is 0.6 of
         the lease.
-    rate: messages a second that all consumers of the group together may begin to handle; None is no cap. What the
-        group only acknowledges, as it does not subscribe to it, is free.
+    rate: messages a second that all consumers of the group together may begin to handle; None is no cap. Topic → rate
+        gives topics caps of their own, so that one can't use up what another needs. What the group only acknowledges,
+        as it does not subscribe to it, is free. `manage.py queue rate` changes it while consumers run.
     start: where a group that is new begins: "beginning" (of what is kept), "now", or an aware datetime. One that has
         begun stays where it is; `manage.py queue reset` moves it.
     rebuildable: its effects may be made again from the log, by `manage.py queue reset --reprocess`: an index, points,
@@ -50,7 +52,7 @@ class Subscription:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     lease_s: float = 15.0
     deadline_s: float | None = None
-    rate: float | None = None
+    rate: float | Mapping[str, float] | None = None
     start: Literal["beginning", "now"] | datetime = "beginning"
     rebuildable: bool = False
     mode: Literal["competing", "ordered"] = "competing"
@@ -66,6 +68,11 @@ class Subscription:
             raise ValueError(f"group {self.group!r}: mode is 'competing' or 'ordered', not {self.mode!r}")
         if isinstance(self.start, datetime) and self.start.tzinfo is None:
             raise ValueError(f"{self.group}: start={self.start} has no time zone; whose time is it?")
+        for topic, rate in self.caps.items():
+            if topic != WHOLE_GROUP and topic not in self.topics:
+                raise ValueError(f"group {self.group!r}: a rate for {topic!r}, which it does not hear")
+            if not 0 < rate < float("inf"):
+                raise ValueError(f"group {self.group!r}: a rate of {rate} messages a second; None is no cap")
 
     @property
     def handler_deadline_s(self) -> float:
@@ -74,6 +81,13 @@ class Subscription:
     @property
     def start_position(self) -> Position:
         return int(self.start.timestamp() * 1000) if isinstance(self.start, datetime) else self.start
+
+    @property
+    def caps(self) -> Mapping[str, float]:
+        """Topic (or WHOLE_GROUP) → messages a second."""
+        if self.rate is None:
+            return {}
+        return self.rate if isinstance(self.rate, Mapping) else {WHOLE_GROUP: self.rate}
 
     @property
     def topics(self) -> list[str]:

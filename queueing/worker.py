@@ -18,7 +18,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from queueing.broker import BEGINNING, SAVED_UP_S, Broker
+from queueing.broker import BEGINNING, Broker
+from queueing.capping import Caps
 from queueing.crashpoint import crashpoint
 from queueing.errors import BrokerUnavailable, StoreUnavailable
 from queueing.handling import Handling
@@ -30,6 +31,7 @@ from queueing.subscription import Subscription
 logger = logging.getLogger("queueing.worker")
 
 READ_WAIT_S = 1.0  # also how soon a new partition is noticed
+NO_WAIT_S = 0.001
 COLLECT_S = 0.1  # while entries trickle in, at most 10 reads a second: never a commit per trickle
 TAKE_OVER_AT_ONCE = 100
 LOOK_S = 0.25  # how often a consumer looks whether delayed messages are due, and whether its group was paused
@@ -61,6 +63,7 @@ class Worker:
     consumer: str = field(init=False)
     stopping: bool = field(default=False, init=False)
     _watch: Watch = field(init=False)
+    _caps: Caps = field(init=False)
     _alone: deque[Delivery] = field(default_factory=deque, init=False)
     _fresh: list[Delivery] = field(default_factory=list, init=False)  # read, and more than one batch
     _held: list[Delivery] = field(default_factory=list, init=False)  # begun, and the database went away
@@ -76,6 +79,7 @@ class Worker:
 
     def __post_init__(self) -> None:
         self._watch = Watch(self.subscription.lease_s, self.clock)
+        self._caps = Caps(self.subscription, self.broker, self.clock)
         if self.subscription.start_position != BEGINNING:
             self.broker.start_at(self.subscription.group, self.subscription.start_position)
         self._new_name()
@@ -101,7 +105,7 @@ class Worker:
 
     def _finish(self) -> None:
         """Handle what was read already, and go. Others need not wait a lease for it."""
-        while batch := self._held or self._take_fresh():
+        while batch := self._held or self._caps.take_all() or self._take_fresh():
             self._handling.handle(batch)
             self._held = []
         self.broker.leave(self.subscription.group, self.consumer, self.subscription.topics)
@@ -110,23 +114,40 @@ class Worker:
         self.stopping = True
 
     def step(self, wait_s: float) -> int:
-        """One turn. Returns how many deliveries it settled or tried to."""
+        """One turn. Returns how many deliveries it settled, tried to, or holds back for a cap."""
         self._beat()
         self._look()
         if not self._paused:
             self._take_over_from_the_dead()
         if not self._held:
-            # A read waits no longer than until the next delayed message is due.
-            self._held = self._next_alone() or self._read(min(wait_s, max(0.001, self._next_due - self.clock())))
-            self._wait_for_rate(self._held)
+            self._held = self._next_batch(wait_s)
         done = len(self._held)
         if self._held:
             self._handling.handle(self._held)
         self._held = []
-        return done
+        return done or len(self._caps.waiting)
+
+    def _next_batch(self, wait_s: float) -> list[Delivery]:
+        """What may be handled now. While a batch waits for its cap, what other topics have is read."""
+        # A read waits no longer than until the next delayed message is due.
+        wait_s = min(wait_s, max(0.001, self._next_due - self.clock()))
+        while True:
+            if ready := self._caps.take_ready():
+                return ready
+            if self._caps.waiting:
+                wait_s = min(READ_WAIT_S, self._caps.ready_in_s)
+            read = self._next(wait_s)
+            if batch := self._caps.pay(read, self._handling.concerns_us):
+                return batch
+            if not read:
+                return self._caps.take_ready()
+
+    def _next(self, wait_s: float) -> list[Delivery]:
+        return self._next_alone() or self._read(wait_s)
 
     def _look(self) -> None:
-        """Append delayed messages that are due, and see whether the group was paused."""
+        """Append delayed messages that are due, and see whether the group was paused, or its caps were changed."""
+        self._caps.look()
         now = self.clock()
         if now < min(self._next_look, self._next_due):
             return
@@ -139,56 +160,60 @@ class Worker:
         """A delivery that is handled by itself, its attempt written down."""
         group = self.subscription.group
         if not self._alone and not self._paused and self.clock() >= self._next_retries:
-            due = self.broker.read_due(group, self.consumer, self.subscription.topics, TAKE_OVER_AT_ONCE)
+            due = self.broker.read_due(group, self.consumer, self._caps.open_topics(), TAKE_OVER_AT_ONCE)
             self._alone.extend(due)
             self._next_retries = self.clock() + (0.0 if due else RETRIES_S)
-        while self._alone:
-            delivery = self._alone.popleft()
-            if self.broker.begin_attempt(group, self.consumer, delivery):
+        return self._pop_alone()
+
+    def _pop_alone(self) -> list[Delivery]:
+        """The first whose topic is not held back by a cap."""
+        may_come = set(self._caps.open_topics()) if self._alone else ()
+        for _ in range(len(self._alone)):
+            delivery = next((d for d in self._alone if d.message.topic in may_come), None)
+            if delivery is None:
+                return []
+            self._alone.remove(delivery)
+            if self.broker.begin_attempt(self.subscription.group, self.consumer, delivery):
                 return [delivery]
         return []
 
     def _read(self, wait_s: float) -> list[Delivery]:
         if self._trickling:
-            self.sleep(max(0.0, self._last_read + self.collect_s - self.clock()))
-        if self._fresh:
-            return self._take_fresh()
-        if self._paused:
+            # Or until a batch that waits for its cap may be handled.
+            self.sleep(max(0.0, min(self._last_read + self.collect_s - self.clock(), self._caps.ready_in_s)))
+        if (fresh := self._take_fresh()) or not self._caps.ready_in_s:
+            return fresh
+        shares = [] if self._paused else self._caps.shares()
+        if not shares:
             self.sleep(min(wait_s, LOOK_S))
             return []
-        limit = self._limit()
-        read = self._fetch(limit, wait_s)
+        read, full = self._fetch_shares(shares, wait_s)
         self._last_read = self.clock()
-        self._trickling = 0 < len(read) < limit
+        self._trickling = read > 0 and not full
         if read:
             crashpoint("consume.read")
-        self._fresh = read
         return self._take_fresh()
 
-    def _fetch(self, limit: int, wait_s: float) -> list[Delivery]:
-        return self.broker.read(self.subscription.group, self.consumer, self.subscription.topics, limit, wait_s)
+    def _fetch_shares(self, shares: Sequence[tuple[int, list[str]]], wait_s: float) -> tuple[int, bool]:
+        """Read into `_fresh`. Returns how many came, and whether some topics may have more."""
+        if len(shares) > 1:
+            came = [(self._fetch(topics, limit, NO_WAIT_S), limit) for limit, topics in shares]
+            if read := sum(number for number, _ in came):
+                return read, any(number >= limit for number, limit in came)
+        # Nothing there: wake for the first of any of them.
+        limit = min(limit for limit, _ in shares)
+        read = self._fetch([topic for _, topics in shares for topic in topics], limit, wait_s)
+        return read, read >= limit
+
+    def _fetch(self, topics: Sequence[str], limit: int, wait_s: float) -> int:
+        """Read into `_fresh`. Returns how many came."""
+        read = self.broker.read(self.subscription.group, self.consumer, topics, limit, wait_s)
+        self._fresh += read
+        return len(read)
 
     def _take_fresh(self) -> list[Delivery]:
-        limit = self._limit()
-        batch, self._fresh = self._fresh[:limit], self._fresh[limit:]
+        batch, self._fresh = self._caps.take(self._fresh) if self._fresh else ([], [])
         return batch
-
-    def _limit(self) -> int:
-        """A capped group reads a tenth of a second's worth, so that it starts evenly and holds little."""
-        rate, size = self.subscription.rate, self.subscription.batch_size
-        return size if rate is None else max(1, min(size, int(rate * SAVED_UP_S)))
-
-    def _wait_for_rate(self, batch: Sequence[Delivery]) -> None:
-        """Pay for what will be handled, in advance; a debt of the group's is waited for by each of its consumers."""
-        rate = self.subscription.rate
-        costly = sum(map(self._handling.concerns_us, batch)) if rate is not None else 0
-        if rate is None or not costly:
-            return
-        wait_s = self.broker.charge(self.subscription.group, costly, rate)
-        while wait_s > 0:
-            self.sleep(min(wait_s, READ_WAIT_S))
-            wait_s -= READ_WAIT_S
-            self._beat()
 
     def _beat(self) -> None:
         """Not at every turn: a beat is a write that waits for the disk, as costly as an acknowledgement."""
@@ -214,6 +239,7 @@ class Worker:
     def _forget(self) -> None:
         self._alone.clear()
         self._fresh, self._held = [], []
+        self._caps.take_all()
         self._new_name()
 
     def _new_name(self) -> None:

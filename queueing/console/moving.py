@@ -15,6 +15,7 @@ from queueing.conf import make_broker, subscriptions
 from queueing.errors import QueueingError
 from queueing.inbox import next_generation
 from queueing.pruning import prune_inbox
+from queueing.subscription import WHOLE_GROUP, Subscription
 
 logger = logging.getLogger("queueing.console")
 
@@ -43,11 +44,7 @@ def reset_group(
         NotRebuildable: reprocess, and the subscription does not allow it.
         ValueError: there is no such group, topic, partition or offset.
     """
-    subscription = subscriptions().get(group)
-    if subscription is None:
-        raise ValueError(f"no group is called {group!r}; there are: {', '.join(sorted(subscriptions()))}")
-    if topic not in subscription.topics:
-        raise ValueError(f"{group} does not hear {topic!r}; it hears: {', '.join(subscription.topics)}")
+    subscription = _must_hear(group, topic)
     if reprocess and not subscription.rebuildable:
         raise NotRebuildable(
             f"{group} is not declared rebuildable, so its effects are never made again; "
@@ -80,10 +77,39 @@ def pause_group(*, group: str, paused: bool) -> None:
     logger.warning("%s %s %s", getpass.getuser(), "paused" if paused else "resumed", group)
 
 
+def set_rate(*, group: str, topic: str = WHOLE_GROUP, rate: float | None) -> None:
+    """Cap a group, or one topic of it, at `rate` messages a second whatever its subscription declares; None: no cap."""
+    _must_hear(group, topic)
+    with _broker() as broker:
+        broker.set_rate(group, rate, topic=topic)
+    logger.warning("%s capped %s %s at %s messages/s", getpass.getuser(), group, topic, rate)
+
+
+def forget_rate(*, group: str, topic: str = WHOLE_GROUP) -> None:
+    """Let the cap that the subscription declares hold again."""
+    _must_hear(group, topic)
+    with _broker() as broker:
+        broker.forget_rate(group, topic=topic)
+    logger.warning("%s gave %s %s its declared cap back", getpass.getuser(), group, topic)
+
+
 def prune(*, dry_run: bool = False) -> dict[str, int]:
     """Delete inbox rows of messages that can no longer come. Consumer group → how many."""
     with _broker() as broker:
         return prune_inbox(broker, subscriptions(), dry_run=dry_run)
+
+
+def _must_hear(group: str, topic: str) -> Subscription:
+    """
+    Raises:
+        ValueError: there is no such group, or it does not hear this topic.
+    """
+    subscription = subscriptions().get(group)
+    if subscription is None:
+        raise ValueError(f"no group is called {group!r}; there are: {', '.join(sorted(subscriptions()))}")
+    if topic not in (WHOLE_GROUP, *subscription.topics):
+        raise ValueError(f"{group} does not hear {topic!r}; it hears: {', '.join(subscription.topics)}")
+    return subscription
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from django.db import connection
 from msgspec.structs import replace
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 from queueing import keys
 from queueing.broker import GroupStats
 from queueing.brokers.redis_stats import read_stats_at
+from queueing.brokers.redis_streams.capping import caps_from
 from queueing.conf import subscriptions, topics
 from queueing.console.link import client
 from queueing.console.snapshot import Consumer, Counts, Group, Outbox, Snapshot, TopicCounts, added_up
@@ -31,25 +33,36 @@ def take_sample() -> Snapshot:
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    place, beats, paused = _places_beats_paused()
-    now_ms, stats = read_stats_at(client(), place)
+    known = _what_is_known()
+    now_ms, stats = read_stats_at(client(), known.places)
     return Snapshot(
         taken_at_ms=now_ms,
         total=Counts(**added_up(stats)),
         groups=[
-            replace(_group(group, stats, beats[group], now_ms), paused=group.encode() in paused)
-            for group in sorted(subscriptions())
+            replace(
+                _group(group, stats, known.beats[group], now_ms),
+                paused=group.encode() in known.paused,
+                caps={**subscription.caps, **known.caps[group]},
+            )
+            for group, subscription in sorted(subscriptions().items())
         ],
-        outbox=_outbox(beats[RELAY], now_ms),
+        outbox=_outbox(known.beats[RELAY], now_ms),
     )
 
 
 def places() -> list[Place]:
     """Every partition of every group."""
-    return _places_beats_paused()[0]
+    return _what_is_known().places
 
 
-def _places_beats_paused() -> tuple[list[Place], dict[str, Beats], set[bytes]]:
+class _Known(NamedTuple):
+    places: list[Place]
+    beats: dict[str, Beats]
+    caps: dict[str, dict[str, float | None]]  # set by operators
+    paused: set[bytes]
+
+
+def _what_is_known() -> _Known:
     declared = topics()
     everybody = [*sorted(subscriptions()), RELAY]
     with client().pipeline(transaction=False) as pipe:
@@ -57,6 +70,8 @@ def _places_beats_paused() -> tuple[list[Place], dict[str, Beats], set[bytes]]:
             pipe.smembers(keys.partitions(topic))
         for group in everybody:
             pipe.hgetall(keys.seen(group))
+        for group in everybody:
+            pipe.hgetall(keys.caps(group))
         pipe.smembers(keys.PAUSED)
         *replies, paused = pipe.execute()
     partitions = {
@@ -69,7 +84,13 @@ def _places_beats_paused() -> tuple[list[Place], dict[str, Beats], set[bytes]]:
         for topic in subscription.topics
         for partition in partitions[topic]
     ]
-    return found, dict(zip(everybody, replies[len(declared) :], strict=True)), paused
+    beats, caps = replies[len(declared) :][: len(everybody)], replies[-len(everybody) :]
+    return _Known(
+        found,
+        dict(zip(everybody, beats, strict=True)),
+        {group: caps_from(fields) for group, fields in zip(everybody, caps, strict=True)},
+        paused,
+    )
 
 
 def _group(group: str, stats: Sequence[GroupStats], beats: Beats, now_ms: int) -> Group:

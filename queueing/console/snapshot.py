@@ -42,6 +42,7 @@ class Group(Counts, frozen=True, kw_only=True):
     topics: list[TopicCounts]
     consumers: list[Consumer]
     paused: bool = False
+    caps: dict[str, float | None] = {}  # topic ("": those not named) → messages/s, as declared or set; None: no cap
 
     @property
     def alive(self) -> int:

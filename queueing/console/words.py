@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 UNKNOWN = "—"
 
 
@@ -15,6 +17,16 @@ def per_second(rate: float | None) -> str:
     if rate is None:
         return UNKNOWN
     return f"{rate:,.0f}/s" if rate >= 10 or rate == int(rate) else f"{rate:.1f}/s"
+
+
+def caps(rates: Mapping[str, float | None]) -> str:
+    """{"": 1000} → 1,000/s; {"orders.placed": 1000, "": None} → orders.placed 1,000/s, others none"""
+    if not rates:
+        return "none"
+    said = {topic: "none" if rate is None else per_second(rate) for topic, rate in rates.items()}
+    whole = said.pop("", None)
+    topics = [f"{topic} {rate}" for topic, rate in sorted(said.items())]
+    return ", ".join([*topics, f"others {whole}"] if topics and whole else topics or [whole or "none"])
 
 
 def span(seconds: float | None) -> str:

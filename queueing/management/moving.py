@@ -1,4 +1,4 @@
-"""`manage.py queue reset | pause | resume | prune | new-epoch`: what changes where a whole group stands."""
+"""`manage.py queue reset | pause | resume | rate | prune | new-epoch`: what changes how a whole group goes on."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from django.utils.dateparse import parse_datetime
 from queueing.broker import BEGINNING, END, Position
 from queueing.conf import subscriptions
 from queueing.console import words
-from queueing.console.moving import Move, NotRebuildable, pause_group, prune, reset_group
+from queueing.console.moving import Move, NotRebuildable, forget_rate, pause_group, prune, reset_group, set_rate
 from queueing.errors import BrokerUnavailable
 from queueing.fence import current_epoch, raise_epoch
+from queueing.subscription import WHOLE_GROUP
+
+OFF, DECLARED = "off", "declared"
 
 
 class MovingCommand(BaseCommand):
@@ -37,13 +40,19 @@ class MovingCommand(BaseCommand):
         resume = actions.add_parser("resume", help="let them read again")
         for action in (pause, resume):
             action.add_argument("group")
+        rate = actions.add_parser("rate", help="cap a group's messages a second, while its consumers run")
+        rate.add_argument("group")
+        rate.add_argument("rate", type=_rate, help="messages a second | off | declared: what the subscription says")
+        rate.add_argument(
+            "--topic", default=WHOLE_GROUP, help="of this topic alone; else of all that have no cap of their own"
+        )
         inbox = actions.add_parser("prune", help="delete inbox rows of messages that can no longer come")
         epoch = actions.add_parser("new-epoch", help="void every lease of the ordered groups; each is given anew")
         epoch.add_argument("--yes", action="store_true", help="do not ask")
         for action in (reset, inbox):
             action.add_argument("--dry-run", action="store_true", help="say what would be done, and stop")
             action.add_argument("--yes", action="store_true", help="do not ask")
-        for action in (reset, pause, resume, inbox, epoch):
+        for action in (reset, pause, resume, rate, inbox, epoch):
             action.add_argument("--json", action="store_true", help="print JSON")
 
     def _reset(self, *, group: str, topic: str, partition: str, to: Position, reprocess: bool, **options: Any) -> None:
@@ -89,6 +98,22 @@ class MovingCommand(BaseCommand):
         state = "paused: its consumers finish what they hold and read nothing" if paused else "reading"
         return self.stdout.write(f"{group} is {state}.")
 
+    def _rate(self, *, group: str, topic: str, rate: float | str, **options: Any) -> None:
+        try:
+            if rate == DECLARED:
+                forget_rate(group=group, topic=topic)
+            else:
+                set_rate(group=group, topic=topic, rate=None if rate == OFF else float(rate))
+        except (ValueError, BrokerUnavailable) as error:
+            raise CommandError(str(error)) from error
+        if options["json"]:
+            return self._json({"group": group, "topic": topic, "rate": rate})
+        what = f"{topic} in {group}" if topic else group
+        how = {OFF: "has no cap", DECLARED: "has the cap that its subscription declares"}.get(str(rate))
+        own = [name for name in subscriptions()[group].caps if name] if not topic else []
+        but = f"; its own cap stays with {', '.join(own)}" if own else ""
+        return self.stdout.write(f"{what} {how or f'is capped at {rate:g} messages a second'}{but}.")
+
     def _prune(self, **options: Any) -> None:
         try:
             if not options["dry_run"]:
@@ -122,6 +147,15 @@ class MovingCommand(BaseCommand):
 
     def _json(self, value: Any) -> None:
         raise NotImplementedError
+
+
+def _rate(text: str) -> float | str:
+    if text in (OFF, DECLARED):
+        return text
+    rate = float(text)
+    if not 0 < rate < float("inf"):
+        raise ValueError(text)
+    return rate
 
 
 def _moment(text: str) -> int:

@@ -358,6 +358,25 @@ class BrokerConformance:
         assert broker.charge("cooks", 50, rate=100) == pytest.approx(0.5, abs=0.05)
         assert broker.charge("cooks", 50, rate=100) == pytest.approx(1.0, abs=0.05)
         assert broker.charge("waiters", 10, rate=100) == 0
+        assert broker.charge("cooks", 10, rate=100, topic="parcels") == 0, "one topic's cap is its own"
+        assert broker.charge("cooks", 10, rate=100, topic="parcels") == pytest.approx(0.1, abs=0.05)
+
+    def test_a_debt_is_paid_as_fast_as_before_when_the_cap_changes(self, broker: Broker) -> None:
+        assert broker.charge("cooks", 110, rate=100) == pytest.approx(1.0, abs=0.05)
+
+        assert broker.charge("cooks", 10, rate=1) == pytest.approx(11.0, abs=0.1)
+
+    def test_a_cap_is_set_for_a_topic_or_the_group_until_it_is_forgotten(self, broker: Broker) -> None:
+        assert broker.rates("cooks") == {}
+
+        broker.set_rate("cooks", 12.5)
+        broker.set_rate("cooks", None, topic="parcels")
+        broker.set_rate("waiters", 7)
+
+        assert broker.rates("cooks") == {"": 12.5, "parcels": None}
+        broker.forget_rate("cooks", topic="parcels")
+        broker.forget_rate("cooks", topic="parcels")
+        assert broker.rates("cooks") == {"": 12.5}
 
     def test_a_beat_changes_what_observers_see(self, broker: Broker) -> None:
         broker.beat("cooks", "ada")

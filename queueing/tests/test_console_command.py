@@ -55,7 +55,7 @@ def test_groups_says_what_the_page_says(broker: RedisStreamsBroker) -> None:
 
     orders = next(line for line in table.splitlines() if line.startswith("orders"))
     assert orders.split()[:2] == ["orders", "1,200"]
-    assert orders.split()[-3:] == ["1,500", "300", "1"]
+    assert re.search(r" 1,500 +300 +1 +orders\.events 1,000/s, orders\.placed 1,000/s$", orders)
     assert "Outbox: 0 waiting" in table
     [group] = [group for group in facts["groups"] if group["group"] == GROUP]
     assert (group["lag"], group["appended"], group["acked"]) == (1200, 1500, 300)
@@ -150,3 +150,34 @@ def test_mistakes_are_named(broker: RedisStreamsBroker, settings: object) -> Non
     for words in (["groups"], ["topics"], ["dead"], ["replay", "--user", "operator", "--yes"]):
         with pytest.raises(CommandError, match="Redis does not answer"):
             queue(*words)
+
+
+def test_an_operator_caps_a_topic_or_a_group_and_takes_it_back(broker: RedisStreamsBroker) -> None:
+    assert queue("rate", "orders", "250", "--topic", "orders.placed") == (
+        "orders.placed in orders is capped at 250 messages a second.\n"
+    )
+    assert "its own cap stays with" in queue("rate", "orders", "50")
+    assert queue("rate", "inventory", "off") == "inventory has no cap.\n"
+
+    assert broker.rates("orders") == {"orders.placed": 250.0, "": 50.0}
+    table = {line.split()[0]: line for line in queue("groups").splitlines()}
+    assert table["orders"].endswith("orders.events 1,000/s, orders.placed 250/s, others 50/s")
+    assert table["inventory"].endswith(" none")
+
+    queue("rate", "orders", "declared", "--topic", "orders.placed")
+    queue("rate", "orders", "declared")
+    assert broker.rates("orders") == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("rate", "bakers", "5"), "no group is called 'bakers'"),
+        (("rate", "orders", "0"), "invalid _rate value: '0'"),
+        (("rate", "orders", "many"), "invalid _rate value: 'many'"),
+        (("rate", "logistics", "5", "--topic", "orders.placed"), "logistics does not hear 'orders.placed'"),
+    ],
+)
+def test_a_cap_of_nothing_is_refused(words: tuple[str, ...], why: str) -> None:
+    with pytest.raises(CommandError, match=re.escape(why)):
+        queue(*words)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from queueing.broker import GroupStats
+from queueing.brokers.memory.capping import Capping
 from queueing.brokers.memory.consuming import Consuming
 from queueing.brokers.memory.in_order import InOrderSettling
 from queueing.brokers.memory.liveness import Liveness
@@ -21,7 +22,7 @@ from queueing.brokers.memory.state import Later
 __all__ = ["MemoryBroker"]
 
 
-class MemoryBroker(Producing, Consuming, Settling, Liveness, Retaining, InOrderSettling):
+class MemoryBroker(Producing, Consuming, Capping, Settling, Liveness, Retaining, InOrderSettling):
     """See queueing.broker.Broker and queueing.leases.OrderedBroker for what each method promises."""
 
     capabilities: ClassVar[frozenset[str]] = frozenset({"ordered"})

@@ -28,7 +28,8 @@ class MemoryBase:
     _groups: dict[tuple[str, str, str], GroupView] = field(default_factory=dict)
     _beats: dict[str, dict[str, str]] = field(default_factory=dict)
     _paused: set[str] = field(default_factory=set)
-    _buckets: dict[str, tuple[float, float]] = field(default_factory=dict)
+    _debts: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
+    _caps: dict[str, dict[str, float | None]] = field(default_factory=dict)
     _count: itertools.count[int] = field(default_factory=itertools.count)
 
     def ensure_partition(self, topic: str, partition: str) -> None:

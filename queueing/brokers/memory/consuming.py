@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from queueing.broker import SAVED_UP_S
 from queueing.brokers.memory.base import MemoryBase
 from queueing.brokers.memory.state import Held
 from queueing.message import Delivery
@@ -36,13 +35,6 @@ class Consuming(MemoryBase):
                 view.working[id_] = Held(waiting, consumer)
                 found.append(replace(waiting, attempt=waiting.attempt + 1))
         return found
-
-    def charge(self, group: str, messages: int, rate: float) -> float:
-        most, now = rate * SAVED_UP_S, self.clock()
-        tokens, at = self._buckets.get(group, (most, now))
-        tokens = min(most, tokens + (now - at) * rate) - messages
-        self._buckets[group] = (tokens, now)
-        return max(0.0, -tokens / rate)
 
     def take_over(self, group: str, dead: str, consumer: str, topics: Sequence[str], limit: int) -> list[Delivery]:
         found: list[Delivery] = []

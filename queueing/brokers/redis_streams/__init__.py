@@ -14,6 +14,7 @@ from queueing.brokers.envelope import Parked
 from queueing.brokers.redis_dead import newest_dead
 from queueing.brokers.redis_stats import read_stats
 from queueing.brokers.redis_streams.base import speaks_broker
+from queueing.brokers.redis_streams.capping import Capping
 from queueing.brokers.redis_streams.consuming import Consuming
 from queueing.brokers.redis_streams.in_order import InOrderSettling
 from queueing.brokers.redis_streams.leasing import Leasing
@@ -25,7 +26,7 @@ from queueing.brokers.redis_streams.settling import Settling
 __all__ = ["RedisStreamsBroker"]
 
 
-class RedisStreamsBroker(Producing, Consuming, Settling, Liveness, Retaining, Leasing, InOrderSettling):
+class RedisStreamsBroker(Producing, Consuming, Capping, Settling, Liveness, Retaining, Leasing, InOrderSettling):
     """See queueing.broker.Broker and queueing.leases.OrderedBroker for what each method promises."""
 
     capabilities: ClassVar[frozenset[str]] = frozenset({"ordered"})

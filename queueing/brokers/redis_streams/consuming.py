@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from queueing import keys
-from queueing.broker import SAVED_UP_S
 from queueing.brokers.envelope import from_entry, from_json
 from queueing.brokers.redis_streams.base import RedisBase, speaks_broker
 from queueing.message import Delivery
@@ -81,11 +80,6 @@ class Consuming(RedisBase):
             )
             found += [from_json(text).delivery(attempt) for _, text, attempt in replies]
         return found
-
-    @speaks_broker
-    def charge(self, group: str, messages: int, rate: float) -> float:
-        arguments = [rate, rate * SAVED_UP_S, messages]
-        return int(self._scripts["charge"](keys=[keys.rate(group)], args=arguments)) / 1_000_000
 
     @speaks_broker
     def take_over(self, group: str, dead: str, consumer: str, topics: Sequence[str], limit: int) -> list[Delivery]:

@@ -29,7 +29,7 @@ class Command(MovingCommand):
     requires_system_checks = ["queueing"]
 
     def add_arguments(self, parser: CommandParser) -> None:
-        names = "groups | topics | dead | replay | reset | pause | resume | prune | new-epoch"
+        names = "groups | topics | dead | replay | reset | pause | resume | rate | prune | new-epoch"
         actions = parser.add_subparsers(dest="action", required=True, metavar=names)
         self.add_moving_arguments(actions)
         groups = actions.add_parser("groups", help="lag, dead letters and consumers of each group, and the outbox")
@@ -60,10 +60,16 @@ class Command(MovingCommand):
         if options["json"]:
             return self._json(snapshot)
         rows = [
-            [group.group, *_counts(group), str(group.alive), "paused" if group.paused else ""]
+            [
+                group.group,
+                *_counts(group),
+                str(group.alive),
+                "paused" if group.paused else "",
+                words.caps(group.caps),
+            ]
             for group in snapshot.groups
         ]
-        self._table(["GROUP", *COUNTS, "ALIVE", "STATE"], [*rows, ["all", *_counts(snapshot.total), "", ""]])
+        self._table(["GROUP", *COUNTS, "ALIVE", "STATE", "CAP"], [*rows, ["all", *_counts(snapshot.total), "", "", ""]])
         box = snapshot.outbox
         if box is None:
             self.stdout.write("Outbox: not known, PostgreSQL does not answer")

@@ -1,0 +1,24 @@
+"""Caps: charging messages to one, and setting one while consumers run."""
+
+from __future__ import annotations
+
+from queueing.broker import SAVED_UP_S
+from queueing.brokers.memory.base import MemoryBase
+
+
+class Capping(MemoryBase):
+    def charge(self, group: str, messages: int, rate: float, *, topic: str = "") -> float:
+        now = self.clock()
+        debt_s, at = self._debts.get((group, topic), (-SAVED_UP_S, now))
+        debt_s = max(-SAVED_UP_S, debt_s - (now - at)) + messages / rate
+        self._debts[group, topic] = (debt_s, now)
+        return max(0.0, debt_s)
+
+    def rates(self, group: str) -> dict[str, float | None]:
+        return dict(self._caps.get(group, {}))
+
+    def set_rate(self, group: str, rate: float | None, *, topic: str = "") -> None:
+        self._caps.setdefault(group, {})[topic] = rate
+
+    def forget_rate(self, group: str, *, topic: str = "") -> None:
+        self._caps.get(group, {}).pop(topic, None)

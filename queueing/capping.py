@@ -1,0 +1,162 @@
+"""A group's caps as one of its consumers keeps them: what is paid for, what waits for its turn, what may be read now.
+
+Everybody pays for what was read before it is handled. A batch whose cap is in debt waits here until the debt is paid,
+and nothing more of its topics is read; the other topics go on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from queueing.broker import SAVED_UP_S, Broker
+from queueing.message import Delivery
+from queueing.subscription import WHOLE_GROUP, Subscription
+
+LOOK_S = 0.5  # how often a consumer asks which caps an operator has set
+
+
+class Cap(NamedTuple):
+    """bucket: the topic that has a cap of its own, or WHOLE_GROUP. rate: messages a second."""
+
+    bucket: str
+    rate: float
+
+
+def cap_of(topic: str, *, declared: Mapping[str, float], set_to: Mapping[str, float | None]) -> Cap | None:
+    """What caps a topic: its own cap, else the whole group's; None: nothing does.
+
+    declared: by the subscription. set_to: by an operator, who goes first; None is no cap.
+    """
+    for bucket in (topic, WHOLE_GROUP):
+        rate = set_to[bucket] if bucket in set_to else declared.get(bucket)
+        if rate is not None:
+            return Cap(bucket, rate)
+        if bucket in set_to:
+            return None
+    return None
+
+
+@dataclass(slots=True)
+class _Waiting:
+    until: float
+    deliveries: list[Delivery]
+
+
+@dataclass(slots=True)
+class Caps:
+    subscription: Subscription
+    broker: Broker
+    clock: Callable[[], float]
+    _set_to: Mapping[str, float | None] = field(default_factory=dict, init=False)
+    _waiting: dict[str, _Waiting] = field(default_factory=dict, init=False)  # bucket → what it cannot afford yet
+    _next_look: float = field(default=float("-inf"), init=False)
+
+    def look(self) -> None:
+        """See what an operator has set. What waits for a cap that is gone waits no longer."""
+        if self.clock() < self._next_look:
+            return
+        self._set_to = self.broker.rates(self.subscription.group)
+        self._next_look = self.clock() + LOOK_S
+        buckets = {cap.bucket for cap in map(self.of, self.subscription.topics) if cap}
+        for bucket, waiting in self._waiting.items():
+            if bucket not in buckets:
+                waiting.until = float("-inf")
+
+    def of(self, topic: str) -> Cap | None:
+        return cap_of(topic, declared=self.subscription.caps, set_to=self._set_to)
+
+    @property
+    def waiting(self) -> list[Delivery]:
+        return [delivery for waiting in self._waiting.values() for delivery in waiting.deliveries]
+
+    @property
+    def ready_in_s(self) -> float:
+        """Seconds until the first of what waits may be handled; infinite when nothing does."""
+        return max(0.0, min((w.until for w in self._waiting.values()), default=float("inf")) - self.clock())
+
+    def open_topics(self) -> list[str]:
+        if not self._waiting:
+            return self.subscription.topics
+        closed = {delivery.message.topic for delivery in self.waiting}
+        return [
+            topic
+            for topic in self.subscription.topics
+            if topic not in closed and ((cap := self.of(topic)) is None or cap.bucket not in self._waiting)
+        ]
+
+    def limit(self, topic: str) -> int:
+        """A capped topic is read a tenth of a second's worth at a time: it starts evenly, and little of it is held."""
+        cap, size = self.of(topic), self.subscription.batch_size
+        return size if cap is None else max(1, min(size, int(cap.rate * SAVED_UP_S)))
+
+    def shares(self) -> list[tuple[int, list[str]]]:
+        """The open topics, by how many of their entries may be read at a time."""
+        found: dict[int, list[str]] = defaultdict(list)
+        for topic in self.open_topics():
+            found[self.limit(topic)].append(topic)
+        return sorted(found.items())
+
+    def take(self, read: Sequence[Delivery]) -> tuple[list[Delivery], list[Delivery]]:
+        """One batch of what was read, and the rest of it. Entries of one topic stay in their order."""
+        size = self.subscription.batch_size
+        if not self.subscription.caps and not self._set_to:  # 500 look-ups a batch would cost more than all the rest
+            return list(read[:size]), list(read[size:])
+        batch: list[Delivery] = []
+        rest: list[Delivery] = []
+        taken: Counter[str | None] = Counter()
+        caps = {topic: (self.of(topic), self.limit(topic)) for topic in self.open_topics()}
+        for delivery in read:
+            if len(batch) < size and (found := caps.get(delivery.message.topic)):
+                cap, limit = found
+                bucket = cap.bucket if cap else None
+                if taken[bucket] < limit:
+                    taken[bucket] += 1
+                    batch.append(delivery)
+                    continue
+            rest.append(delivery)
+        return batch, rest
+
+    def pay(self, batch: Sequence[Delivery], concerns_us: Callable[[Delivery], bool]) -> list[Delivery]:
+        """Pay for these, in advance. Returns those that may be handled now; the others wait.
+
+        concerns_us: only what will be handled costs anything.
+        """
+        if not self.subscription.caps and not self._set_to:
+            return list(batch)
+        now, ready = self.clock(), []
+        shares: dict[Cap | None, list[Delivery]] = defaultdict(list)
+        for delivery in batch:
+            shares[self.of(delivery.message.topic)].append(delivery)
+        for cap, share in shares.items():
+            costly = sum(map(concerns_us, share)) if cap else 0
+            wait_s = 0.0
+            if cap and costly:
+                wait_s = self.broker.charge(self.subscription.group, costly, cap.rate, topic=cap.bucket)
+            if cap and wait_s > 0:
+                self._waiting[cap.bucket] = _Waiting(now + wait_s, share)
+            else:
+                ready += share
+        return ready
+
+    def take_ready(self) -> list[Delivery]:
+        """The batch whose debt was paid first; empty while none is."""
+        bucket = min(self._waiting, key=lambda name: self._waiting[name].until, default=None)
+        if bucket is None or self._waiting[bucket].until > self.clock():
+            return []
+        return self._waiting.pop(bucket).deliveries
+
+    def take_all(self) -> list[Delivery]:
+        """What waits, whatever it costs: who leaves finishes what it holds."""
+        found = self.waiting
+        self._waiting.clear()
+        return found
+
+    def keep(self, wanted: Callable[[Delivery], bool]) -> None:
+        """Forget what waits and is not wanted."""
+        for bucket, waiting in list(self._waiting.items()):
+            waiting.deliveries = list(filter(wanted, waiting.deliveries))
+            if not waiting.deliveries:
+                del self._waiting[bucket]
