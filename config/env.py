@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from ipaddress import ip_network
+from typing import Literal
 
 from dotenv import dotenv_values
 from pydantic import Field, field_validator
@@ -33,6 +35,17 @@ class Env(BaseSettings):
     allowed_hosts: str = Field(default="localhost,127.0.0.1,[::1]", description="comma-separated host names")
     port: int = Field(default=8000, ge=1, le=65535, description="where the shop listens")
     data_dir: str = Field(default=DATA_DIR, description="PostgreSQL's and Valkey's files, the secrets, the logs")
+    gateway: Literal["auto", "nginx", "web"] = Field(
+        default="auto", description="who keeps the two limits: nginx, the web process, or auto: nginx where installed"
+    )
+    gateway_rate: int = Field(default=10_000, ge=1, description="requests a second that may reach a web process")
+    gateway_burst: int = Field(default=1_000, ge=1, description="how many more than that at once")
+    orders_rate: int = Field(default=5_000, ge=1, description="of these, requests a second to place an order")
+    orders_burst: int = Field(default=500, ge=1, description="how many more than that at once")
+    trusted_proxies: str = Field(
+        default="127.0.0.2",
+        description="comma-separated networks whose X-Forwarded-For is believed; 127.0.0.2 is the load generator's",
+    )
     self_url: str = Field(
         default="", description="where the demo bank reaches the shop's webhook; empty: http://127.0.0.1:PORT"
     )
@@ -56,6 +69,14 @@ class Env(BaseSettings):
     def _not_the_clone_itself(cls, folder: str) -> str:
         """Set but empty would be the current folder: the servers' files between the sources."""
         return folder or DATA_DIR
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, networks: str) -> str:
+        for network in networks.split(","):
+            if network.strip():
+                ip_network(network.strip())
+        return networks
 
 
 env = Env()

@@ -133,6 +133,7 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(env.data_dir).resolve() / "static"
 STATICFILES_DIRS = [BASE_DIR / "config" / "static"]
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o755  # of STATIC_ROOT's folders: nginx may run under another account
 # A body larger than this is refused before it is parsed; the largest honest one is a form of a few hundred bytes.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
 
@@ -218,6 +219,12 @@ UNFOLD: dict[str, Any] = {
     },
     "SIDEBAR": {"show_search": False, "navigation": "config.sidebar.navigation"},
 }
+
+# The two limits of everything (requests a second, and how many more at once), where no nginx keeps them.
+GATEWAY = env.gateway
+GATEWAY_RATE, GATEWAY_BURST = env.gateway_rate, env.gateway_burst
+ORDERS_RATE, ORDERS_BURST = env.orders_rate, env.orders_burst
+TRUSTED_PROXIES = [ip_network(network.strip()) for network in env.trusted_proxies.split(",") if network.strip()]
 
 METRICS_TOKEN = env.metrics_token
 METRICS_ALLOW = [ip_network(network.strip()) for network in env.metrics_allow.split(",") if network.strip()]

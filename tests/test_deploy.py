@@ -14,6 +14,7 @@ from django.conf import settings
 from django.urls import resolve
 
 from config.env import Env
+from config.stack.nginx import PIECES, RATES, fill_in
 from config.stack.postgres import MAJOR
 from config.stack.processes import PREPARE, processes
 from config.stack.valkey import Valkey
@@ -22,7 +23,7 @@ BASE = Path(__file__).resolve().parents[1]
 COMPOSE: dict[str, Any] = yaml.safe_load((BASE / "docker-compose.yml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
 DOCKERFILE = (BASE / "deploy" / "Dockerfile").read_text()
-NGINX = (BASE / "deploy" / "nginx.conf").read_text()
+NGINX = (BASE / "deploy" / "nginx" / "nginx.conf.template").read_text()
 STRANGERS = {"postgres", "redis", "nginx"}
 HOUSE = {process.name: process for process in processes(host="0.0.0.0", port=8000, static="/data/static")}
 KNOWN = {name.upper() for name in Env.model_fields}
@@ -154,17 +155,32 @@ def test_the_webs_health_is_asked_where_the_code_answers() -> None:
     assert resolve(url[1]).func.__name__ == "healthz"
 
 
-def test_the_gateway_passes_to_the_web_and_serves_its_static_files() -> None:
-    assert re.search(r"upstream web \{\s*server web:8000;", NGINX)
-    assert "proxy_pass http://web;" in NGINX
-    static = re.search(r"location (/\S+) \{\s*alias (\S+);", NGINX)
-    assert static
-    assert static[1] == settings.STATIC_URL
-    assert static[2] == HOUSE["web"].arguments[HOUSE["web"].arguments.index("--static-path-mount") + 1] + "/"
-    listens = re.search(r"listen (\d+)", NGINX)
+def test_the_gateways_blanks_are_filled_in_by_its_image() -> None:
+    given = SERVICES["nginx"]["environment"]
+    filled = {name: re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", str(value)) for name, value in given.items()}
+
+    conf = fill_in(NGINX, filled)
+
+    assert re.search(r"upstream web \{\s*server web:8000;", conf)
+    assert f'location {settings.STATIC_URL} {{\n            alias "{filled["NGINX_STATIC"]}/";' in conf
+    assert filled["NGINX_STATIC"] == HOUSE["web"].arguments[HOUSE["web"].arguments.index("--static-path-mount") + 1]
+    listens = re.search(r"listen (\d+) ", conf)
     assert listens
     assert SERVICES["nginx"]["ports"] == [f"${{PORT:-8000}}:{listens[1]}"]
-    assert "./deploy/nginx.conf:/etc/nginx/nginx.conf:ro" in SERVICES["nginx"]["volumes"]
+    assert SERVICES["nginx"]["tmpfs"] == [filled["NGINX_RUN"]]
+    for name in RATES:
+        assert filled[name.upper()] == str(Env.model_fields[name].default)
+
+
+def test_the_gateways_files_are_all_mounted_where_its_image_looks() -> None:
+    mounted = dict(volume.split(":")[:2] for volume in SERVICES["nginx"]["volumes"])
+
+    assert mounted["./deploy/nginx/nginx.conf.template"] == "/etc/nginx/templates/nginx.conf.template"
+    for piece in PIECES:
+        blanks = "${" in (BASE / "deploy" / "nginx" / piece).read_text()
+        assert mounted[f"./deploy/nginx/{piece}"] == f"/etc/nginx/{'templates/' if blanks else ''}{piece}" + (
+            ".template" if blanks else ""
+        )
 
 
 def test_the_gateway_refuses_the_bodies_that_django_would_refuse() -> None:

@@ -1,108 +1,328 @@
-"""nginx with the configuration that the containers use, on ports of its own."""
+"""The real nginx with the configuration that `make up` and the containers use, before a web of one page."""
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import json
 import os
 import shutil
-import subprocess
+import socket
+import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from socketserver import ThreadingUnixStreamServer
 
 import pytest
 
+from config import limits
+from config.env import Env
+from config.stack.nginx import Nginx, program
 from config.stack.valkey import free_port
 
-CONF = Path(__file__).resolve().parents[1] / "deploy" / "nginx.conf"
-NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-
-if NGINX is None and "CI" not in os.environ:
+if program() is None and os.environ.get("CI") != "true":
     pytest.skip("nginx is not installed: make deps", allow_module_level=True)
+
+EDGE = ("127.0.0.2", 0)  # a trusted proxy, by the default of TRUSTED_PROXIES
+RATE, BURST, ORDERS_BURST = 50, 30, 10
+Answer = tuple[int, str, dict[str, str]]
 
 
 class Web(BaseHTTPRequestHandler):
-    """Answers with the Host it was asked for."""
+    """Says who asked, and counts who came."""
+
+    protocol_version = "HTTP/1.1"
+    asked: Counter[str] = Counter()  # since the test began
+    slow_ones = 0
 
     def do_GET(self) -> None:
+        Web.asked[self.path] += 1
+        Web.slow_ones += self.path == "/slow"
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path == "/api/sales/7":
+            time.sleep(0.1)  # long enough for others to ask meanwhile
         body = f"{self.headers['Host']} {self.headers['X-Forwarded-For']}".encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
+        if self.path != "/login":
+            self.send_header("Cache-Control", "public, max-age=1")
         self.end_headers()
         self.wfile.write(body)
 
-    def do_POST(self) -> None:
-        self.do_GET()
+    do_POST = do_GET  # noqa: N815
+
+    def address_string(self) -> str:
+        return "nginx"
 
     def log_message(self, *args: object) -> None:
         """Nothing on the terminal."""
 
 
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of an nginx whose `web` is the class above and whose static files are one style sheet."""
-    assert NGINX, "CI needs nginx: make deps"
-    folder = tmp_path_factory.mktemp("nginx")
-    web = ThreadingHTTPServer(("127.0.0.1", 0), Web)
-    threading.Thread(target=web.serve_forever, daemon=True).start()
-    port = free_port()
+class WebServer(ThreadingUnixStreamServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+
+class Gateway:
+    def __init__(self, port: int, nginx: Nginx) -> None:
+        self.port, self.nginx = port, nginx
+
+    def ask(
+        self, method: str, path: str, body: bytes = b"", source: tuple[str, int] | None = None, **headers: str
+    ) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5, source_address=source)
+        try:
+            connection.request(method, path, body or None, {name.replace("_", "-"): v for name, v in headers.items()})
+            response = connection.getresponse()
+            return response.status, response.read().decode(), {name.lower(): v for name, v in response.getheaders()}
+        except OSError:
+            time.sleep(0.02)
+            return 0, "", {}
+        finally:
+            connection.close()
+
+    def pipelined(self, request: bytes, times: int) -> Counter[int]:
+        """Statuses of so many requests written at once into one connection."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+            connection.sendall(request * times)
+            answers = b""
+            while answers.count(b"HTTP/1.1 ") < times and (chunk := connection.recv(65536)):
+                answers += chunk
+        return Counter(int(part[:3]) for part in answers.split(b"HTTP/1.1 ")[1:])
+
+    def raw(self, request: bytes) -> bytes:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=8) as connection:
+            connection.sendall(request)
+            answer = b""
+            while chunk := connection.recv(65536):
+                answer += chunk
+        return answer
+
+    def slowly(self, begin: bytes) -> socket.socket:
+        """A client that sends this much and no more."""
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=8)
+        connection.sendall(begin)
+        return connection
+
+    def calm(self) -> None:
+        """Wait until the buckets are empty again: the tests share them."""
+        time.sleep(BURST / RATE)
+
+
+@contextlib.contextmanager
+def started(*, with_web: bool) -> Iterator[Gateway]:
+    assert program(), "CI needs nginx: make deps"
+    # Not pytest's folder: as root nginx has an account of its own, and pytest keeps everybody else out of its folders.
+    folder = Path(tempfile.mkdtemp(prefix="sluice-gateway-"))
     (folder / "static").mkdir()
     (folder / "static" / "sluice.css").write_text("body {}")
-    conf = CONF.read_text()
-    for old, new in {
-        "server web:8000": f"server 127.0.0.1:{web.server_port}",
-        "listen 80 ": f"listen 127.0.0.1:{port} ",
-        "/data/static/": f"{folder}/static/",
-        "include mime.types": "include /etc/nginx/mime.types",
-        "pid /tmp/nginx.pid": f"pid {folder}/nginx.pid",
-    }.items():
-        assert old in conf
-        conf = conf.replace(old, new)
-    (folder / "nginx.conf").write_text(conf)
-    # Started as root, its workers would be a user who may not look into pytest's folder.
-    extra = "daemon off;" + (" user root;" if os.geteuid() == 0 else "")
-    nginx = subprocess.Popen([NGINX, "-p", folder, "-c", folder / "nginx.conf", "-g", extra])
+    port = free_port()
+    rates = {"gateway_rate": RATE, "gateway_burst": BURST, "orders_rate": RATE, "orders_burst": ORDERS_BURST}
+    nginx = Nginx(Env(_env_file=None, port=port, **rates), folder)  # type: ignore[call-arg, arg-type]
+    assert nginx.problem() is None
+    web = WebServer(nginx.web_socket, Web) if with_web else None
+    if web:
+        os.chmod(nginx.web_socket, 0o666)
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+    nginx.spawn()
+    gateway = Gateway(port, nginx)
     try:
         deadline = time.monotonic() + 10
-        while ask(port, "GET", "/")[0] != 200:
-            assert nginx.poll() is None
+        while gateway.ask("GET", "/static/sluice.css")[0] != 200:
+            assert nginx.exit_code() is None
             assert time.monotonic() < deadline
-        yield port
+        yield gateway
     finally:
-        nginx.terminate()
-        nginx.wait()
-        web.shutdown()
-        web.server_close()
+        nginx.ask_to_end()
+        assert nginx.process is not None
+        nginx.process.wait(10)
+        said = nginx.close()
+        if web:
+            web.shutdown()
+            web.server_close()
+        shutil.rmtree(folder)
+    assert said == [], "nothing went wrong but requests, and those get no line"
 
 
-def ask(port: int, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, str, str | None]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request(method, path, body, headers)
-        response = connection.getresponse()
-        return response.status, response.read().decode(), response.headers["Content-Type"]
-    except OSError:
-        time.sleep(0.02)
-        return 0, "", None
-    finally:
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Gateway]:
+    with started(with_web=True) as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="module", autouse=True)
+def slow(stack: Gateway) -> Iterator[dict[str, socket.socket]]:
+    """Clients that began to speak before the first test, and are still at it after the last."""
+    clients = {
+        "header": stack.slowly(b"GET /slow HTTP/1.1\r\nHost: sho"),
+        "body": stack.slowly(b"POST /slow HTTP/1.1\r\nHost: shop\r\nContent-Length: 100\r\n\r\nquan"),
+    }
+    yield clients
+    for connection in clients.values():
         connection.close()
 
 
-def test_pages_come_from_the_web_with_the_host_the_browser_asked_for(gateway: int) -> None:
-    assert ask(gateway, "GET", "/sales/1", Host="shop.example:8000")[:2] == (200, "shop.example:8000 127.0.0.1")
+@pytest.fixture
+def gateway(stack: Gateway) -> Gateway:
+    stack.calm()
+    Web.asked.clear()
+    return stack
 
 
-def test_nobody_chooses_their_own_address(gateway: int) -> None:
-    headers = {"X-Forwarded-For": "10.0.0.1", "Host": "shop"}
-
-    assert ask(gateway, "GET", "/", **headers)[1] == "shop 127.0.0.1"
+ORDER = b"POST /api/sales/1/orders HTTP/1.1\r\nHost: shop\r\nContent-Length: 14\r\n\r\n" + b'{"quantity":1}'
+LOGIN = b"GET /login HTTP/1.1\r\nHost: shop\r\n\r\n"
 
 
-def test_static_files_come_from_the_disk(gateway: int) -> None:
-    assert ask(gateway, "GET", "/static/sluice.css") == (200, "body {}", "text/css")
+def test_pages_come_from_the_web_with_the_host_the_browser_asked_for(gateway: Gateway) -> None:
+    assert gateway.ask("GET", "/login", Host="shop.example:8000")[:2] == (200, "shop.example:8000 127.0.0.1")
 
 
-def test_a_body_of_a_megabyte_is_refused_before_it_reaches_the_web(gateway: int) -> None:
-    assert ask(gateway, "POST", "/api/sales/1/orders", b"x" * 70_000)[0] == 413
+@pytest.mark.parametrize("told", ["10.0.0.1", "10.0.0.1, 127.0.0.2", "127.0.0.2"])
+def test_nobody_chooses_their_own_address(gateway: Gateway, told: str) -> None:
+    assert gateway.ask("GET", "/login", Host="shop", X_Forwarded_For=told)[1] == "shop 127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("told", "client"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("10.0.0.1, 203.0.113.7", "203.0.113.7"),  # what stands further left was written by the client
+        ("203.0.113.7, 127.0.0.2", "203.0.113.7"),  # through two of our edges
+        ("rubbish", "127.0.0.2"),
+    ],
+)
+def test_a_trusted_edge_says_whom_it_speaks_for(gateway: Gateway, told: str, client: str) -> None:
+    answer = gateway.ask("GET", "/login", source=EDGE, Host="shop", X_Forwarded_For=told)
+
+    assert answer[1] == f"shop {client}"
+
+
+def test_static_files_come_from_the_disk_without_limit(gateway: Gateway) -> None:
+    status, body, headers = gateway.ask("GET", "/static/sluice.css")
+    assert (status, body, headers["content-type"]) == (200, "body {}", "text/css")
+
+    style = b"GET /static/sluice.css HTTP/1.1\r\nHost: shop\r\n\r\n"
+    assert gateway.pipelined(style, 10 * BURST) == {200: 10 * BURST}
+
+
+def test_a_burst_and_no_more_reaches_the_web(gateway: Gateway) -> None:
+    began = time.monotonic()
+    answers = gateway.pipelined(LOGIN, 200)
+    allowed = BURST + 1 + RATE * (time.monotonic() - began)
+
+    assert set(answers) == {200, 429}
+    assert BURST <= answers[200] <= allowed
+    assert Web.asked["/login"] == answers[200]
+
+
+def test_orders_have_the_smaller_limit_and_a_refused_one_costs_the_others_nothing(gateway: Gateway) -> None:
+    began = time.monotonic()
+    orders = gateway.pipelined(ORDER, 100)
+    pages = gateway.pipelined(LOGIN, 100)
+    took = time.monotonic() - began
+
+    assert ORDERS_BURST <= orders[200] <= ORDERS_BURST + 1 + RATE * took
+    # 90 orders were refused, and everybody else has what is left of the larger burst.
+    assert pages[200] >= BURST - orders[200]
+    assert orders[200] + pages[200] <= BURST + 1 + RATE * took
+
+
+def test_the_polled_answer_is_fetched_once_for_everybody_and_has_no_limit(gateway: Gateway) -> None:
+    asked: list[int] = []
+    crowd = [threading.Thread(target=lambda: asked.append(gateway.ask("GET", "/api/sales/7")[0])) for _ in range(20)]
+    for shopper in crowd:
+        shopper.start()
+    for shopper in crowd:
+        shopper.join()
+
+    assert asked == [200] * 20
+    assert Web.asked["/api/sales/7"] == 1, "the first one fetches, the others wait for it"
+    poll = b"GET /api/sales/7?nobody=caches-this HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % gateway.port
+    assert gateway.pipelined(poll, 10 * BURST) == {200: 10 * BURST}
+    assert Web.asked.total() <= 3
+
+
+def test_when_the_web_is_at_its_limit_the_polled_answer_of_a_moment_ago_goes_on(gateway: Gateway) -> None:
+    gateway.ask("GET", "/api/sales/8", Host="shop")
+    time.sleep(1.1)  # it is stale
+    gateway.pipelined(LOGIN, 200)
+
+    assert gateway.ask("GET", "/api/sales/8", Host="shop")[0] == 200
+    assert gateway.ask("GET", "/api/sales/9", Host="shop")[0] == 429, "nothing to go on with"
+
+
+def test_a_shoppers_own_page_is_never_another_shoppers(gateway: Gateway) -> None:
+    for _ in range(2):
+        assert gateway.ask("GET", "/sales/3", Host="shop")[0] == 200
+    assert Web.asked["/sales/3"] == 1
+
+    for number in range(2):
+        assert gateway.ask("GET", "/sales/3", Host="shop", Cookie=f"sessionid=ada{number}")[0] == 200
+    assert Web.asked["/sales/3"] == 3
+
+
+def test_who_is_refused_is_told_when_to_come_back(gateway: Gateway) -> None:
+    gateway.pipelined(ORDER, 100)
+    gateway.pipelined(LOGIN, 100)
+
+    status, body, headers = gateway.ask("POST", "/api/sales/1/orders", b"{}")
+    assert (status, headers["content-type"], headers["cache-control"]) == (429, "application/json", "no-store")
+    assert headers["retry-after"] in "12345"
+    assert json.loads(body)["error"]["code"] == "busy"
+    assert body.encode() == limits.BUSY, "the web process says the same where no nginx runs"
+
+    status, body, headers = gateway.ask("GET", "/login")
+    assert (status, headers["content-type"]) == (429, "text/html")
+    assert headers["refresh"] == headers["retry-after"]
+    assert body.encode() == limits.PAGE
+
+    status, body, headers = gateway.ask("POST", "/sales/1/buy", b"quantity=1")
+    assert (status, body.encode()) == (429, limits.PAGE)
+    assert "refresh" not in headers, "a form is not sent again by itself"
+
+
+def test_a_body_of_a_megabyte_is_refused_before_it_reaches_the_web(gateway: Gateway) -> None:
+    status, body, _ = gateway.ask("POST", "/api/sales/1/orders", b"x" * 70_000)
+
+    assert (status, json.loads(body)["error"]["code"]) == (413, "body_too_large")
+    assert Web.asked.total() == 0
+
+
+def test_headers_of_64_kilobytes_and_two_lengths_of_one_body_never_reach_the_web(gateway: Gateway) -> None:
+    large = b"GET /login HTTP/1.1\r\nHost: shop\r\nX-Large: " + b"x" * 64_000 + b"\r\n\r\n"
+    smuggled = (
+        b"POST /api/sales/1/orders HTTP/1.1\r\nHost: shop\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"0\r\n\r\n" + LOGIN
+    )
+
+    assert gateway.raw(large).startswith(b"HTTP/1.1 400 ")
+    assert gateway.raw(smuggled).startswith(b"HTTP/1.1 400 ")
+    assert Web.asked.total() == 0
+
+
+def test_metrics_are_not_for_who_comes_through_a_proxy(gateway: Gateway) -> None:
+    assert gateway.ask("GET", "/metrics", Host="shop")[:2] == (200, "shop 127.0.0.1")
+    assert gateway.ask("GET", "/metrics", X_Forwarded_For="127.0.0.1")[0] == 404
+    assert gateway.ask("GET", "/metrics", source=EDGE, X_Forwarded_For="127.0.0.1")[0] == 404
+
+
+def test_a_web_that_is_away_is_told_in_the_apis_shape() -> None:
+    with started(with_web=False) as gateway:
+        status, body, headers = gateway.ask("POST", "/api/sales/1/orders", b"{}")
+
+    assert (status, json.loads(body)["error"]["code"], headers["retry-after"]) == (503, "unavailable", "2")
+
+
+@pytest.mark.parametrize("part", ["header", "body"])
+def test_a_slow_client_is_given_up_and_never_held_the_web(slow: dict[str, socket.socket], part: str) -> None:
+    try:
+        said = slow[part].recv(100)  # within its timeout of eight seconds
+    except ConnectionResetError:
+        said = b""
+
+    assert said == b"" or b" 408 " in said
+    assert Web.slow_ones == 0

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from config.stack import checks, folder, leftovers
+from config.stack import checks, folder, leftovers, nginx
 from config.stack.child import Child, KeptServer
 from config.stack.errors import CannotStart
 from config.stack.output import Output
-from config.stack.processes import PREPARE, Process, processes
+from config.stack.processes import NAMES, PREPARE, Process, processes
 from config.stack.ready import Patience, unwell, welcome
 from config.stack.servers import Postgres, Server, ServerFailed, Valkey
 from config.stack.supervisor import Supervisor
@@ -52,14 +52,20 @@ def run(env: Env) -> None:
     """
     began = time.monotonic()
     data_dir = Path(env.data_dir).expanduser().resolve()
-    listed = processes(host="127.0.0.1", port=env.port, static=str(data_dir / "static"))
-    output = Output(["postgres", "valkey", PREPARE.name, *(process.name for process in listed)])
+    output = Output(["postgres", "valkey", "nginx", PREPARE.name, *NAMES])
     with folder.claim(data_dir, port=env.port), contextlib.ExitStack() as stack:
         if killed := leftovers.end(data_dir):
             output.say(f"ended {killed} processes that an earlier, killed stack had left on {data_dir}")
         checks.port_is_free(env.port)
         _allow_open_files()
         os.environ[leftovers.MARK] = str(data_dir)  # inherited by all we start, so that it can be found again
+        gateway = nginx.choose(env, data_dir, output)
+        listed = processes(
+            host="127.0.0.1",
+            port=env.port,
+            static=str(data_dir / "static"),
+            socket=gateway.web_socket if gateway else "",
+        )
         servers = _servers(env, data_dir, output)
         stack.callback(output.say, "stopped")
         for server in servers:
@@ -69,13 +75,13 @@ def run(env: Env) -> None:
             supervisor.add(KeptServer(server, ends=SERVERS_END[server.name]))
         if not supervisor.run(Patience(lambda: [s.name for s in servers if not s.is_ready()], output)):
             return
-        variables = _variables(env, data_dir, servers)
+        variables = _variables(env, data_dir, servers) | {"GATEWAY": "nginx" if gateway else "web"}
         stack.callback(_note(data_dir, variables).unlink, missing_ok=True)
 
         def child(process: Process) -> Child:
             command = [sys.executable, *process.arguments]
             environment = {**os.environ, **variables}
-            return Child(process.name, command, ends=process.ends, env=environment, cwd=BASE)
+            return Child(process.name, command, ends=process.ends, env=environment, cwd=BASE, socket=process.socket)
 
         code = supervisor.run_once(child(PREPARE))
         if code is None:
@@ -84,6 +90,8 @@ def run(env: Env) -> None:
             raise CannotStart("The data could not be prepared; the lines above say why")
         for process in listed:
             supervisor.add(child(process))
+        if gateway:
+            supervisor.add(gateway)
         if supervisor.run(Patience(lambda: unwell(env.port), output)):
             seconds = time.monotonic() - began
             password = (data_dir / folder.ADMIN_PASSWORD).read_text().strip()

@@ -59,8 +59,11 @@ class Kept:
 class Child(Kept):
     """A process whose output we print. It leads a process group, so that nothing it starts survives it."""
 
-    def __init__(self, name: str, command: list[str], *, ends: int = 1, env: Mapping[str, str], cwd: Path) -> None:
+    def __init__(
+        self, name: str, command: list[str], *, ends: int = 1, env: Mapping[str, str], cwd: Path, socket: str = ""
+    ) -> None:
         super().__init__(name, ends=ends)
+        self.socket = socket
         self.command = command
         self.lines = Lines()
         self.process: subprocess.Popen[bytes] | None = None
@@ -68,6 +71,8 @@ class Child(Kept):
         self._cwd = cwd
 
     def spawn(self) -> None:
+        if self.socket:
+            Path(self.socket).unlink(missing_ok=True)
         self.process = subprocess.Popen(
             self.command,
             stdin=subprocess.DEVNULL,

@@ -22,11 +22,18 @@ def running(folder: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.pid != os.getpid() and process.environ().get(MARK) == str(folder):
+            if process.pid != os.getpid() and (
+                process.environ().get(MARK) == str(folder) or _is_nginx(process, folder)
+            ):
                 found.append(process)
         except (psutil.Error, OSError):
             continue  # it ended meanwhile, or is another user's
     return found
+
+
+def _is_nginx(process: psutil.Process, folder: Path) -> bool:
+    """Its master wrote its command over its environment; the mark is in the command (nginx.py)."""
+    return process.name() == "nginx" and f'"{MARK}={folder}"' in " ".join(process.cmdline())
 
 
 def end(folder: Path) -> int:

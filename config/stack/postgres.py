@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import os
 import shutil
 import signal
-import stat
 import subprocess
-import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
-from config.stack import account
+from config.stack import account, sockets
 from config.stack.foreground import Foreground, ServerFailed
 
 MAJOR = 18
 SOCKET = ".s.PGSQL.5432"
-SOCKET_PATH_MAX = 100  # sockaddr_un takes 107 bytes on Linux, 103 on macOS
 
 
 def programs() -> Path | None:
@@ -40,7 +35,8 @@ class Postgres(Foreground):
     def __init__(self, folder: Path, *, durable: bool = True, settings: dict[str, str] | None = None) -> None:
         super().__init__(folder)
         self.user = account.needed()
-        self.socket_folder = self._socket_folder()
+        # A comma would make libpq read two hosts, a quotation mark would end PostgreSQL's setting.
+        self.socket_folder = sockets.folder_for(self.folder, SOCKET, kind="pg", forbidden=',"')
         self.url = f"postgresql://postgres@/postgres?host={quote(str(self.socket_folder), safe='/')}"
         self.settings = {
             "listen_addresses": "",
@@ -59,7 +55,7 @@ class Postgres(Foreground):
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)
         if self.socket_folder != self.folder:
-            self._make_socket_folder()
+            sockets.make(self.socket_folder, user=self.user)
         if self.user:
             account.let_through((*self.folder.parents, *found.parents, found))
             for folder in (self.folder, self.socket_folder):
@@ -81,22 +77,6 @@ class Postgres(Foreground):
         super().stop(timeout_s=timeout_s)
         if self.socket_folder != self.folder:
             shutil.rmtree(self.socket_folder, ignore_errors=True)
-
-    def _socket_folder(self) -> Path:
-        path = str(self.folder / SOCKET)
-        # A comma would make libpq read two hosts, a quotation mark would end PostgreSQL's setting.
-        if len(path.encode()) <= SOCKET_PATH_MAX and not set(path) & {",", '"'}:
-            return self.folder
-        digest = hashlib.sha256(str(self.folder).encode()).hexdigest()[:10]
-        return Path(tempfile.gettempdir()) / f"sluice-pg-{digest}"
-
-    def _make_socket_folder(self) -> None:
-        self.socket_folder.mkdir(mode=0o700, exist_ok=True)
-        found = self.socket_folder.lstat()
-        ours = {os.geteuid(), account.ensure().pw_uid if self.user else os.geteuid()}
-        # The temporary folder is everybody's: whoever made this one could answer in our place.
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in ours:
-            raise ServerFailed(f"{self.socket_folder} is somebody else's; remove it or shorten DATA_DIR")
 
     def _initdb(self, found: Path) -> None:
         # Beside, then renamed: an initdb that was killed leaves a folder that looks finished and is not.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 GROUPS = ("orders", "inventory", "payments", "logistics", "notifications")
+NAMES = ("web", *GROUPS, "relay", "celery", "beat")
 CELERY = ("-m", "celery", "--quiet", "-A", "config.celery")
 
 
@@ -14,21 +15,26 @@ class Process:
 
     name: unique; the prefix of its lines.
     ends: 0 ends first. The web stops taking orders before anything stops working on them.
+    socket: a Unix socket it makes. One that was killed leaves the file behind, and the next could not bind.
     """
 
     name: str
     arguments: tuple[str, ...]
     ends: int = 1
+    socket: str = ""
 
 
 # Migrations, static files and demo data; ends by itself before the others start.
 PREPARE = Process("prepare", ("-m", "config.stack.prepare"))
 
 
-def processes(*, host: str, port: int, static: str) -> tuple[Process, ...]:
-    """host, port: where the web listens. static: the folder that `collectstatic` filled (settings.STATIC_ROOT)."""
+def processes(*, host: str, port: int, static: str, socket: str = "") -> tuple[Process, ...]:
+    """host, port: where the web listens; or socket: the path of a Unix socket, behind a gateway on this machine.
+
+    static: the folder that `collectstatic` filled (settings.STATIC_ROOT).
+    """
     return (
-        Process("web", web_arguments(host=host, port=port, static=static), ends=0),
+        Process("web", web_arguments(host=host, port=port, static=static, socket=socket), ends=0, socket=socket),
         *(Process(group, ("manage.py", "consume", group)) for group in GROUPS),
         Process("relay", ("manage.py", "relay")),
         Process("celery", (*CELERY, "worker", "--without-gossip", "--without-mingle", "--without-heartbeat")),
@@ -36,10 +42,13 @@ def processes(*, host: str, port: int, static: str) -> tuple[Process, ...]:
     )
 
 
-def web_arguments(*, host: str, port: int, static: str) -> tuple[str, ...]:
+def web_arguments(*, host: str, port: int, static: str, socket: str = "") -> tuple[str, ...]:
+    listens = ("--host", host, "--port", str(port))
+    if socket:  # in a folder that nobody but nginx may enter
+        listens = ("--uds", socket, "--uds-permissions", "0o666")
     return (
         *("-m", "granian", "--interface", "asginl", "--workers", "1", "--no-ws"),
-        *("--host", host, "--port", str(port)),
+        *listens,
         # granian's default backpressure is its backlog, and a kept-alive connection takes one place of it until it
         # closes: 1,100 waiting browsers would starve everybody else (DESIGN §4).
         *("--backlog", "8192", "--backpressure", "20000"),

@@ -100,3 +100,16 @@ def test_pages_carry_the_security_policy_and_nothing_inline(client, db, path):
 
 def test_the_admin_is_exempt_from_the_policy(client, db):
     assert "Content-Security-Policy" not in client.get("/admin/login/").headers
+
+
+def test_a_strangers_page_may_be_kept_for_a_second_and_a_shoppers_never(client, make_sale, ada):
+    page = f"/sales/{make_sale().pk}"
+
+    stranger = client.get(page)
+    assert stranger["Cache-Control"] == "public, max-age=1"
+    assert not stranger.cookies, "what is kept must not hand everybody the same cookie"
+    assert "csrfmiddlewaretoken" not in stranger.content.decode()
+
+    client.force_login(ada)
+    assert "private" in client.get(page)["Cache-Control"]
+    assert "no-store" in client.get("/")["Cache-Control"]

@@ -9,7 +9,7 @@ from django.core.management import get_commands
 from granian.cli import cli as granian
 
 from config.stack import ready
-from config.stack.processes import GROUPS, PREPARE, Process, processes
+from config.stack.processes import GROUPS, NAMES, PREPARE, Process, processes
 from queueing.conf import subscriptions
 from shop import demo
 
@@ -21,9 +21,10 @@ def test_every_subscription_of_the_house_has_a_process() -> None:
 
 
 def test_names_are_unique() -> None:
-    names = [process.name for process in (PREPARE, *HOUSE)]
+    names = [process.name for process in HOUSE]
 
-    assert len(set(names)) == len(names)
+    assert tuple(names) == NAMES
+    assert len({PREPARE.name, *names}) == len(names) + 1
 
 
 @pytest.mark.parametrize("process", [p for p in HOUSE if p.arguments[0] == "manage.py"], ids=lambda p: p.name)
@@ -34,7 +35,8 @@ def test_every_management_command_exists(process: Process) -> None:
 @pytest.mark.parametrize(("program", "module"), [(granian, "granian"), (celery, "celery")], ids=["granian", "celery"])
 def test_every_option_exists(program: Command, module: str, tmp_path: object) -> None:
     """click refuses an option it does not know."""
-    for process in processes(host="127.0.0.1", port=8000, static=str(tmp_path)):
+    behind_a_gateway = processes(host="", port=0, static=str(tmp_path), socket=f"{tmp_path}/web.sock")
+    for process in (*processes(host="127.0.0.1", port=8000, static=str(tmp_path)), behind_a_gateway[0]):
         if process.arguments[:2] == ("-m", module):
             program.make_context(module, list(process.arguments[2:]))
 

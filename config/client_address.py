@@ -1,0 +1,75 @@
+"""Who is asking: the socket's address, or what a proxy that we trust says in X-Forwarded-For.
+
+The header is read from the right. Each proxy appends whom it heard from, so the right-most entry was written by the
+proxy we are connected to; the walk goes on only while the writer is trusted, and what stands further left was written
+by a stranger and changes nothing.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Application = Callable[[Any, Any, Any], Awaitable[None]]
+
+HEADER = b"x-forwarded-for"
+UNIX_SOCKET = ""  # the peer of a Unix socket has no address: it is the gateway on this machine
+NOBODY = "0.0.0.0"  # noqa: S104  no address to bind to; the name of those who have none
+
+
+def see_through_proxies(application: Application, *, trusted: Sequence[Network]) -> Application:
+    """Put the client's own address into scope["client"], for Django and for every limit.
+
+    What came through our own gateway loses the header: it has been used up, and whoever asks whether a request came
+    through somebody else's proxy (config/metrics.py) is not misled.
+    """
+    is_trusted = _judge(tuple(trusted))
+
+    async def seen(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            peer, port = scope["client"] or (UNIX_SOCKET, 0)
+            told = b",".join(value for name, value in scope["headers"] if name == HEADER)
+            if peer == UNIX_SOCKET:
+                headers = [header for header in scope["headers"] if header[0] != HEADER]
+                scope = {**scope, "headers": headers, "client": (address(NOBODY, told, NOBODY.__eq__), 0)}
+            elif told:
+                scope = {**scope, "client": (address(peer, told, is_trusted), int(port))}
+        await application(scope, receive, send)
+
+    return seen
+
+
+def address(peer: str, told: bytes, is_trusted: Callable[[str], bool]) -> str:
+    """The first from the right that is not trusted; the last one that makes sense where an entry does not."""
+    found = peer
+    for entry in reversed(told.split(b",")):
+        said = _normal(entry.strip()) if is_trusted(found) else None
+        if said is None:
+            break
+        found = said
+    return found
+
+
+@lru_cache(4096)
+def _normal(entry: bytes) -> str | None:
+    try:
+        parsed = ipaddress.ip_address(entry.decode("ascii"))
+    except ValueError:
+        return None
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return str(mapped or parsed)
+
+
+def _judge(networks: tuple[Network, ...]) -> Callable[[str], bool]:
+    @lru_cache(4096)
+    def is_trusted(text: str) -> bool:
+        try:
+            parsed = ipaddress.ip_address(text)
+        except ValueError:
+            return False
+        return any(parsed in network for network in networks)
+
+    return is_trusted

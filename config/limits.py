@@ -1,0 +1,75 @@
+"""The gateway's two limits where no nginx stands in front: two token buckets, before anything else is done.
+
+The same rates, bursts and answers as deploy/nginx, only slower: what is refused here has cost a parsed request.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Awaitable, Callable
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+Application = Callable[[Any, Any, Any], Awaitable[None]]
+
+ORDERS = re.compile(r"/api/sales/[0-9]+/orders|/sales/[0-9]+/buy")
+FOR_PROGRAMS = re.compile(r"/(api/|healthz$|metrics$)")
+BUSY = (
+    b'{"error": {"code": "busy", "message": "More shoppers than we can serve this second. '
+    b'Nothing was ordered; try again."}}'
+)
+PAGE = (Path(__file__).resolve().parent.parent / "deploy" / "nginx" / "busy.html").read_bytes()
+# Those who are refused together must not come back together.
+RETRY_AFTER = (b"1", b"2", b"3", b"4", b"5")
+
+
+class Bucket:
+    """Lets through at most rate · t + burst in t seconds. It never holds anybody back: the queue is elsewhere."""
+
+    def __init__(self, *, rate: float, burst: float, clock: Callable[[], float] = time.monotonic) -> None:
+        """rate: tokens a second. burst: tokens when full."""
+        self._rate, self._burst, self._clock = rate, burst, clock
+        self._tokens, self._at = burst, clock()
+
+    def has_one(self) -> bool:
+        now = self._clock()
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+        self._at = now
+        return self._tokens >= 1
+
+    def take_one(self) -> None:
+        self._tokens -= 1
+
+
+def keep_limits(application: Application, *, everything: Bucket, orders: Bucket) -> Application:
+    """Refuse what is over `everything`, and orders that are over `orders`. Who is refused by one costs neither."""
+    afterwards = cycle(RETRY_AFTER)
+
+    async def limited(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return await application(scope, receive, send)
+        buckets = (everything, orders) if ORDERS.fullmatch(scope["path"]) else (everything,)
+        if not all(bucket.has_one() for bucket in buckets):
+            return await _refuse(scope, send, next(afterwards))
+        for bucket in buckets:
+            bucket.take_one()
+        return await application(scope, receive, send)
+
+    return limited
+
+
+async def _refuse(scope: Any, send: Any, after_s: bytes) -> None:
+    for_programs = FOR_PROGRAMS.match(scope["path"])
+    body = BUSY if for_programs else PAGE
+    headers = [
+        (b"content-type", b"application/json" if for_programs else b"text/html"),
+        (b"content-length", str(len(body)).encode()),
+        (b"retry-after", after_s),
+        (b"cache-control", b"no-store"),
+    ]
+    if not for_programs and scope["method"] == "GET":
+        headers.append((b"refresh", after_s))  # a form that was sent is not sent again by itself
+    await send({"type": "http.response.start", "status": 429, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
