@@ -25,16 +25,18 @@ SEEDS_PER_SCALE = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """Tests of a part that draw their own luck, with as many draws as the scale says."""
+    """Tests that take their count from the environment. computes: they only compute, and run beside the drills."""
 
     tests: str
     variable: str
     per_scale: int
+    computes: bool = True
 
 
 SUITES = {
     "payment_races": Suite("payments/tests/test_races.py", "DRILL_SCALE", 1),
     "queue_simulation": Suite("queueing/tests/test_simulation.py", "SIMULATION_SEEDS", SEEDS_PER_SCALE),
+    "consumers": Suite("tests/drills/diner", "DRILL_SCALE", 1, computes=False),
 }
 
 
@@ -50,15 +52,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.report.write_text(json.dumps(rows, indent=2) + "\n")
 
     wanted = [name for name in (*SUITES, *DRILLS) if name in (options.only or name)]
-    # Suites only compute; a drill mostly waits, and what weather it makes should not depend on an idle machine.
+    # A drill mostly waits, and what weather it makes should not depend on an idle machine.
     with ThreadPoolExecutor(max_workers=1) as beside:
-        suites = [beside.submit(_suite, name, SUITES[name], options.scale) for name in wanted if name in SUITES]
+        computing = [name for name in wanted if name in SUITES and SUITES[name].computes]
+        suites = [beside.submit(_suite, name, SUITES[name], options.scale) for name in computing]
         for name in wanted:
             if name in DRILLS:
                 print(f"{name} …", flush=True)
                 note(_drill(DRILLS[name], options))
         for suite in suites:
             note(suite.result())
+    for name in wanted:
+        if name in SUITES and name not in computing:
+            note(_suite(name, SUITES[name], options.scale))
     bad = [row["name"] for row in rows if not row["ok"]]
     print(f"{len(rows) - len(bad)} of {len(rows)} went well, {options.report.name} has the figures", flush=True)
     return 1 if bad else 0

@@ -1,0 +1,1 @@
+"""A restaurant on the shipped queue, for drills that need handlers which misbehave: real consumers, real servers."""
