@@ -1,4 +1,4 @@
-"""DINER_JUMP_S=3600: on SIGUSR1 this process's wall clock jumps so many seconds; its monotonic clock goes on as it must."""
+"""DINER_JUMP_S=3600: on SIGUSR1 this process's wall clock jumps so many seconds; its monotonic clock goes on."""
 
 from __future__ import annotations
 

@@ -14,6 +14,11 @@ from queueing.brokers.redis_streams import RedisStreamsBroker
 from tests.drills.diner.crew import Crew, Mother
 from tests.drills.diner.events import TOPICS
 
+SERVED = """
+    CREATE TABLE served (
+      id bigserial, "table" text, number int, pid int, at timestamptz DEFAULT clock_timestamp()
+    )"""
+
 
 @pytest.fixture(scope="session")
 def mother(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mother]:
@@ -28,9 +33,7 @@ def crew(transactional_db: None, mother: Mother) -> Iterator[Crew]:
     with redis.Redis.from_url(settings.REDIS_URL) as client:
         client.flushdb()
     with connection.cursor() as cursor:
-        cursor.execute(
-            'CREATE TABLE served (id bigserial, "table" text, number int, pid int, at timestamptz DEFAULT clock_timestamp())'
-        )
+        cursor.execute(SERVED)
     crew = Crew(mother, RedisStreamsBroker(TOPICS, url=settings.REDIS_URL))
     yield crew
     crew.send_home()

@@ -25,7 +25,7 @@ from queueing.broker import GroupStats
 from queueing.brokers.envelope import Parked, from_json
 from queueing.brokers.redis_streams import RedisStreamsBroker
 from queueing.message import Message
-from tests.drills.diner.events import GROUP, TOPICS, Ordered
+from tests.drills.diner.events import GROUP, Ordered
 from tests.drills.harness import BASE, until
 
 TABLES = 12

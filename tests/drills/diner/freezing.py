@@ -1,4 +1,4 @@
-"""DINER_FREEZE=<where>: this process stops by SIGSTOP, once, when it comes there. Whoever waits for it sends SIGCONT."""
+"""DINER_FREEZE=<where>: this process stops by SIGSTOP, once, when it comes there. The test sends SIGCONT."""
 
 from __future__ import annotations
 

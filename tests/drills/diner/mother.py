@@ -1,8 +1,9 @@
-"""`python -m tests.drills.diner.mother`: a warmed process that forks consumers, since each start from cold costs a second.
+"""`python -m tests.drills.diner.mother`: a warmed process that forks consumers; each start from cold costs a second.
 
-stdin: one JSON object a line, {"name", "log", "environment", "keep"}; stdout: one a line, {"name", "pid"} for each that
-was started and {"name", "pid", "status"} for each that ended. keep: start another when it ends, as a supervisor does;
-{"name", "dismiss": true} ends it for good. She has opened no connection before she forks. When her stdin ends she kills whom she started.
+stdin: one JSON object a line, {"name", "log", "environment", "keep"}. keep: start another when it ends, as a supervisor
+does, until {"name", "dismiss": true} ends it for good. stdout: one a line, {"name", "pid"} for each that was started
+and {"name", "pid", "status"} for each that ended. She has opened no connection before she forks. When her stdin ends,
+she kills whom she started.
 """
 
 from __future__ import annotations

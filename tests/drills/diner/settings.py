@@ -1,4 +1,4 @@
-"""The shop's settings with the diner's topic and consumers: `manage.py consume waiters` and `manage.py audit` serve it."""
+"""The shop's settings with the diner's topic and consumers, for `manage.py consume waiters` and `manage.py audit`."""
 
 from __future__ import annotations
 

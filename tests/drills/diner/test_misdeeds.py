@@ -1,4 +1,4 @@
-"""Handlers that raise, hang, quit, crash or are killed: retried, buried with the reason, siblings unaffected, lag right."""
+"""Handlers that raise, hang, quit, crash or are killed: retried, buried with the reason, their siblings unaffected."""
 
 from __future__ import annotations
 
