@@ -6,6 +6,7 @@ Everything here speaks to Redis only, and raises GateUnavailable, which means *u
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,6 +37,7 @@ __all__ = [
 ORDER_PLACED, ORDER_PLACED_VERSION = "orders.OrderPlaced", 1
 IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9_-]{8,100}")
 MOST_UNITS = 100  # of one order
+_NUMBERS = ("stock", "initial", "price_cents", "starts_at_ms", "ends_at_ms", "per_user_limit", "epoch", "seq")
 
 
 async def admit(*, sale_id: int, user_id: int, idempotency_key: str, quantity: int) -> Decision:
@@ -101,12 +103,12 @@ def read_state(sale_id: int) -> GateState | None:
         (seconds, microseconds), fields, counted = pipe.execute()
     if b"stock" not in fields:
         return None
-    numbers = {name.decode(): int(value) for name, value in fields.items()}
     return GateState(
-        is_open=bool(numbers.pop("open")),
+        is_open=fields[b"open"] == b"1",
         now_ms=seconds * 1000 + microseconds // 1000,
         worked_off=sum(int(value or 0) for value in counted),
-        **{name: value for name, value in numbers.items() if name != "capacity"},
+        room=fields.get(b"room", b"off").decode(),
+        **{name: int(fields[name.encode()]) for name in _NUMBERS},
     )
 
 
@@ -122,6 +124,9 @@ def _question(sale_id: int, user_id: int, idempotency_key: str, quantity: int) -
         keys.log(sale_id),
         keys.meta(sale_id),
         keys.counters(sale_id),
+        keys.line(sale_id),
+        keys.room(sale_id),
+        keys.claims(sale_id),
     ]
     member: list[str | int] = [user_id, idempotency_key, quantity, new_id(), new_id()]
     return names, [sale_id, ORDER_PLACED, ORDER_PLACED_VERSION, *member]
@@ -145,5 +150,9 @@ def _set_terms(sale_id: int, terms: Terms, *, epoch: int, stock: int | str) -> A
             settings.QUEUEING["TOPICS"][keys.TOPIC]["capacity"],
             epoch,
             stock,
+            terms.turns_per_s,
+            terms.turn_s,
+            terms.room,
+            ",".join(str(secrets.randbits(32)) for _ in range(6)),
         ],
     )

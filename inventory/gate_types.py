@@ -9,9 +9,11 @@ from dataclasses import dataclass
 class Decision:
     """What the gate said.
 
-    outcome: admitted | conflict | missing | closed | not_started | ended | over_limit | sold_out | queue_full
+    outcome: admitted | conflict | missing | closed | not_started | ended | room_closed | not_in_line | turn_lapsed
+        | wait | over_limit | sold_out | queue_full
     body: of an admitted order, the OrderPlaced event as JSON; the same bytes each time its key comes again.
-    number: place in the queue (admitted), units left (over_limit: to this user; sold_out), lag (queue_full); else 0.
+    number: place in the queue (admitted), turns ahead (wait), units left (over_limit: to this user; sold_out), lag
+        (queue_full); else 0.
     """
 
     outcome: str
@@ -27,6 +29,9 @@ class Terms:
     starts_at_ms: int
     ends_at_ms: int
     per_user_limit: int
+    room: str = "off"  # off | on | closed: the waiting room, see inventory/room.py
+    turns_per_s: int = 1_000
+    turn_s: int = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ class GateState:
     is_open: bool
     now_ms: int
     worked_off: int
+    room: str = "off"
 
     @property
     def state(self) -> str:

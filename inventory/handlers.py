@@ -26,7 +26,7 @@ Coming = StockReturned | SaleStockAdded
 
 
 def open_sales(events: Sequence[SaleScheduled]) -> None:
-    """A sale's gate opens once, with PostgreSQL's stock; later it only moves window, price and limit.
+    """A sale's gate opens once, with PostgreSQL's stock; later it only moves window, price, limit and waiting room.
 
     A gate that was open and is gone was lost with Redis's data: it is not opened again from here, because the orders
     it admitted since are not in the ledger yet.
@@ -37,6 +37,9 @@ def open_sales(events: Sequence[SaleScheduled]) -> None:
             starts_at_ms=event.starts_at_ms,
             ends_at_ms=event.ends_at_ms,
             per_user_limit=event.per_user_limit,
+            room=event.waiting_room,
+            turns_per_s=event.turns_per_s,
+            turn_s=event.turn_s,
         )
         entry = ledger.open_sale(sale_id=event.sale_id, title=event.title, stock=event.stock)
         stock = ledger.lock_sales([event.sale_id])[event.sale_id]

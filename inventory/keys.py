@@ -3,10 +3,15 @@ one script which decides reaches them and the admission log together.
 
     gate:{orders.placed:<sale>}          hash   stock (units left), initial (units ever given), price_cents,
                                                 starts_at_ms, ends_at_ms, per_user_limit, capacity, epoch,
-                                                seq (admissions so far), open
+                                                seq (admissions so far), open, room, turns_per_s, turn_s, seed
     gate:{orders.placed:<sale>}:buyers   hash   user id → units admitted and not returned
     gate:{orders.placed:<sale>}:answers  hash   "<user id>:<idempotency key>" → the OrderPlaced body it got
     gate:{orders.placed:<sale>}:applied  set    ids of ledger entries (returns, additions) the stock already holds
+    gate:{orders.placed:<sale>}:line     hash   user id → number in the waiting room, "c<number>" once its turn was used
+    gate:{orders.placed:<sale>}:room     hash   joined, before (joined before the start), served_m (turns granted,
+                                                times 1,000), at (Redis's clock, ms), lapsed, s<second mod 128> (what
+                                                was granted by that second)
+    gate:{orders.placed:<sale>}:claims   zset   user id → place, of the turns used lately
 """
 
 from __future__ import annotations
@@ -31,6 +36,18 @@ def answers(sale_id: int) -> str:
 
 def applied(sale_id: int) -> str:
     return f"{gate(sale_id)}:applied"
+
+
+def line(sale_id: int) -> str:
+    return f"{gate(sale_id)}:line"
+
+
+def room(sale_id: int) -> str:
+    return f"{gate(sale_id)}:room"
+
+
+def claims(sale_id: int) -> str:
+    return f"{gate(sale_id)}:claims"
 
 
 def log(sale_id: int) -> str:

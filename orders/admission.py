@@ -106,6 +106,8 @@ def _admission(decision: Decision) -> Admission:
             raise Refused("over_limit", f"{left} in this sale.")
         case "sold_out" if decision.number:
             raise Refused("sold_out", f"Only {decision.number} left.")
+        case "wait":
+            raise Refused("not_your_turn", f"It is not your turn yet: {decision.number + 1} before you.")
         case "queue_full":
             # A tenth of the queue's length is room enough to come back to.
             wait_s = min(30, max(1, decision.number // (10 * WORKED_OFF_PER_S)))

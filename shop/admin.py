@@ -59,11 +59,24 @@ class StockAdditionInline(TabularInline):
 
 @admin.register(Sale)
 class SaleAdmin(ModelAdmin):
-    list_display = ["product", "state", "price_cents", "stock", "per_user_limit", "starts_at", "ends_at", "published"]
-    list_filter = ["published", "product"]
+    list_display = [
+        "product",
+        "state",
+        "price_cents",
+        "stock",
+        "per_user_limit",
+        "starts_at",
+        "ends_at",
+        "published",
+        "waiting_room",
+    ]
+    list_filter = ["published", "waiting_room", "product"]
     list_select_related = ["product"]
     date_hierarchy = "starts_at"
-    fields = ["product", "price_cents", "stock", "per_user_limit", "starts_at", "ends_at", "published"]
+    fieldsets = [
+        (None, {"fields": ["product", "price_cents", "stock", "per_user_limit", "starts_at", "ends_at", "published"]}),
+        ("Waiting room", {"fields": ["waiting_room", "turns_per_s", "turn_s"]}),
+    ]
     inlines = [StockAdditionInline]
     actions_detail = ["add_stock"]
 
@@ -96,6 +109,7 @@ class SaleAdmin(ModelAdmin):
                 starts_at=obj.starts_at,
                 ends_at=obj.ends_at,
                 published=obj.published,
+                room=_room(obj),
             )
         else:
             made = services.schedule_sale(
@@ -106,6 +120,7 @@ class SaleAdmin(ModelAdmin):
                 starts_at=obj.starts_at,
                 ends_at=obj.ends_at,
                 published=obj.published,
+                room=_room(obj),
             )
             # The admin goes on with its own object: the log entry, the message and the redirect need its key.
             obj.pk, obj._state.adding = made.pk, False
@@ -131,3 +146,7 @@ class SaleAdmin(ModelAdmin):
 
     def has_add_stock_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return bool(self.has_change_permission(request))
+
+
+def _room(sale: Sale) -> services.Room:
+    return services.Room(sale.waiting_room, sale.turns_per_s, sale.turn_s)

@@ -6,7 +6,7 @@ from queueing.event import Event
 
 
 class SaleScheduled(Event):
-    """A sale exists, or its window, price or limit changed. Stock is what it began with and never changes."""
+    """A sale exists, or its window, price, limit or waiting room changed. Stock is what it began with, for ever."""
 
     wire = "shop.SaleScheduled"
     topic = "sales.events"
@@ -20,6 +20,9 @@ class SaleScheduled(Event):
     per_user_limit: int
     starts_at_ms: int
     ends_at_ms: int
+    waiting_room: str = "off"  # off | on | closed
+    turns_per_s: int = 500
+    turn_s: int = 60
 
 
 class StockAdded(Event):

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
@@ -14,6 +14,7 @@ from django.urls import reverse
 from uuid_utils.compat import uuid7
 
 MOST_UNITS = 10_000_000
+LONGEST_TURN_S = 120  # the gate remembers two minutes of turns
 
 phone_number = RegexValidator(
     r"^\+?[0-9][0-9 ()/-]{4,18}$",
@@ -54,6 +55,14 @@ class SaleState(models.TextChoices):
     ENDED = "ended"
 
 
+class WaitingRoom(models.TextChoices):
+    """off: whoever comes may order. on: in the line's order. closed: nobody new is let in."""
+
+    OFF = "off"
+    ON = "on"
+    CLOSED = "closed"
+
+
 class Sale(models.Model):
     """So many units of a product, at one price, between two instants: open in [starts_at, ends_at).
 
@@ -71,6 +80,23 @@ class Sale(models.Model):
     published = models.BooleanField(
         default=True,
         help_text="Shown on the front page. Load tests sell by address only, without being shown.",
+    )
+    waiting_room = models.CharField(
+        max_length=6,
+        choices=WaitingRoom,
+        default=WaitingRoom.OFF,
+        help_text="On: those who come before the start are drawn at random, who comes later queues behind them. "
+        "Closed: nobody new is let in. It may be switched while the sale runs.",
+    )
+    turns_per_s = models.PositiveIntegerField(
+        default=500,
+        validators=[MinValueValidator(1), MaxValueValidator(100_000)],
+        help_text="How many shoppers a second the waiting room lets in.",
+    )
+    turn_s = models.PositiveIntegerField(
+        default=60,
+        validators=[MinValueValidator(5), MaxValueValidator(LONGEST_TURN_S)],
+        help_text="Seconds a shopper has to order once it is his turn. Then the turn is given on.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 

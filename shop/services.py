@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
@@ -10,6 +11,18 @@ from django.utils import timezone
 from queueing.outbox import publish
 from shop.events import SaleScheduled, StockAdded
 from shop.models import Product, Sale, StockAddition
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How a sale's waiting room is set: its mode (see models.WaitingRoom), turns a second, seconds to use a turn."""
+
+    mode: str = "off"
+    turns_per_s: int = 500
+    turn_s: int = 60
+
+
+NO_ROOM = Room()
 
 
 @transaction.atomic
@@ -22,6 +35,7 @@ def schedule_sale(
     starts_at: datetime,
     ends_at: datetime,
     published: bool = True,
+    room: Room = NO_ROOM,
 ) -> Sale:
     """A new sale of `stock` units, open in [starts_at, ends_at).
 
@@ -36,6 +50,9 @@ def schedule_sale(
         starts_at=starts_at,
         ends_at=ends_at,
         published=published,
+        waiting_room=room.mode,
+        turns_per_s=room.turns_per_s,
+        turn_s=room.turn_s,
     )
     sale.full_clean()
     sale.save()
@@ -52,8 +69,11 @@ def reschedule_sale(
     starts_at: datetime,
     ends_at: datetime,
     published: bool = True,
+    room: Room | None = None,
 ) -> Sale:
-    """Another price, limit or window. Orders placed before keep the price they were admitted at.
+    """Another price, limit or window, and another waiting room if one is given.
+
+    Orders placed before keep the price they were admitted at.
 
     Raises:
         ValidationError: as in `schedule_sale`.
@@ -65,6 +85,8 @@ def reschedule_sale(
     current.starts_at = starts_at
     current.ends_at = ends_at
     current.published = published
+    if room is not None:
+        current.waiting_room, current.turns_per_s, current.turn_s = room.mode, room.turns_per_s, room.turn_s
     current.full_clean()
     current.save()
     publish(_scheduled(current))
@@ -110,6 +132,9 @@ def _scheduled(sale: Sale) -> SaleScheduled:
         per_user_limit=sale.per_user_limit,
         starts_at_ms=_milliseconds(sale.starts_at),
         ends_at_ms=_milliseconds(sale.ends_at),
+        waiting_room=sale.waiting_room,
+        turns_per_s=sale.turns_per_s,
+        turn_s=sale.turn_s,
     )
 
 

@@ -1,14 +1,16 @@
 #!lua
--- Decide on purchases of one sale: idempotency key, gate, window, per-user limit, stock, queue; then deduct and append.
+-- Decide on purchases of one sale: idempotency key, gate, window, turn, per-user limit, stock, queue; then deduct and append.
 -- A script is isolated but not transactional: everything that can fail is checked before the first write.
--- KEYS  1 gate  2 buyers  3 answers  4 log  5 meta  6 counters of the gate group
+-- KEYS  1 gate  2 buyers  3 answers  4 log  5 meta  6 counters of the gate group  7 line  8 room  9 claims
 -- ARGV  1 sale id  2 wire name  3 version  then per member: user id, idempotency key, quantity, order id, message id
 -- returns  per member  {'admitted', OrderPlaced body, place in the queue}    also when its key was admitted before
 --                    | {'conflict'} | {'missing'} | {'closed'} | {'not_started'} | {'ended'}
+--                    | {'room_closed'} | {'not_in_line'} | {'turn_lapsed'} | {'wait', turns ahead}
 --                    | {'over_limit', units left to this user} | {'sold_out', units left} | {'queue_full', lag}
 --          a refusal has written nothing
 --!include append.lua
-local gate_key, buyers_key, answers_key, log_key, meta_key, counters_key = unpack(KEYS)
+--!include line.lua
+local gate_key, buyers_key, answers_key, log_key, meta_key, counters_key, line_key, room_key, claims_key = unpack(KEYS)
 local sale, wire, version = ARGV[1], ARGV[2], ARGV[3]
 
 local function whole(text, name)
@@ -19,7 +21,7 @@ end
 -- A key of the wrong type raises here, where nothing is written yet. (HGET and HMGET below check the hashes.)
 redis.call('XLEN', log_key)
 local g = redis.call('HMGET', gate_key, 'stock', 'price_cents', 'starts_at_ms', 'ends_at_ms', 'per_user_limit', 'capacity',
-  'epoch', 'seq', 'open')
+  'epoch', 'seq', 'open', 'room', 'turns_per_s', 'turn_s', 'seed')
 local exists, price, epoch, open = g[1], g[2], g[7], g[9] == '1'
 local stock, starts, ends, limit, capacity, seq = 0, 0, 0, 0, 0, 0
 if exists then
@@ -32,6 +34,14 @@ whole(redis.call('HGET', meta_key, 'appended') or '0', 'appended')
 local lag = lag_of(meta_key, counters_key)
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
+
+local line
+if exists and open and g[10] and g[10] ~= 'off' and now >= starts and now < ends then
+  redis.call('ZCARD', claims_key)
+  redis.call('HLEN', line_key)
+  line = line_at({room = g[10], turns_per_s = g[11], turn_s = g[12], starts_at_ms = starts, seed = g[13]}, room_key,
+    claims_key, now)
+end
 
 local function decide(user, key, quantity, order, message)
   local units = whole(quantity, 'quantity')
@@ -47,6 +57,15 @@ local function decide(user, key, quantity, order, message)
   if not open then return {'closed'} end
   if now < starts then return {'not_started'} end
   if now >= ends then return {'ended'} end
+  local turn, place, number
+  if line then
+    number = redis.call('HGET', line_key, user)
+    turn, place = turn_of(line, number)
+    if turn ~= 'claimed' and line.mode == 'closed' then return {'room_closed'} end
+    if turn == 'not_in_line' then return {'not_in_line'} end
+    if turn == 'lapsed' then return {'turn_lapsed'} end
+    if turn == 'wait' then return {'wait', place} end
+  end
   local has = whole(redis.call('HGET', buyers_key, user) or '0', 'units of a buyer')
   if has + units > limit then return {'over_limit', math.max(0, limit - has)} end
   if units > stock then return {'sold_out', stock} end
@@ -62,6 +81,10 @@ local function decide(user, key, quantity, order, message)
   redis.call('HSET', gate_key, 'stock', string.format('%.0f', stock), 'seq', string.format('%.0f', seq))
   redis.call('HINCRBY', buyers_key, user, quantity)
   redis.call('HSET', answers_key, answer_field, body)
+  if turn == 'turn' then
+    redis.call('HSET', line_key, user, 'c' .. number)
+    redis.call('ZADD', claims_key, place, user)
+  end
   return {'admitted', body, lag}
 end
 

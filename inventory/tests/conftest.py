@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import redis
@@ -32,9 +33,10 @@ def open_sale(now_ms: int) -> Callable[..., int]:
     """Open sale 7 for this hour and the next, unless told otherwise."""
 
     def open_it(
-        *, stock: int = 10, limit: int = 5, starts: int = -HOUR_MS, ends: int = HOUR_MS, price: int = 1999
+        *, stock: int = 10, limit: int = 5, starts: int = -HOUR_MS, ends: int = HOUR_MS, price: int = 1999, **room: Any
     ) -> int:
-        terms = Terms(price_cents=price, starts_at_ms=now_ms + starts, ends_at_ms=now_ms + ends, per_user_limit=limit)
+        window = {"starts_at_ms": now_ms + starts, "ends_at_ms": now_ms + ends}
+        terms = Terms(price_cents=price, per_user_limit=limit, **window, **room)
         gate.open_gate(sale_id=7, terms=terms, stock=stock, epoch=1)
         return 7
 

@@ -7,6 +7,7 @@ import uuid
 
 import pytest
 from django.db import IntegrityError, transaction
+from msgspec import structs
 
 from inventory import gate, handlers, keys
 from inventory.events import SaleStockAdded, StockDeducted, StockRejected, StockReturned
@@ -45,6 +46,16 @@ def sale(now_ms, stock=10, *, price=1999, limit=10):
         starts_at_ms=now_ms - HOUR_MS,
         ends_at_ms=now_ms + HOUR_MS,
     )
+
+
+def test_the_gate_follows_the_switch_of_the_waiting_room(scheduled, now_ms, valkey):
+    scheduled()
+    assert valkey.hget(keys.gate(7), "room") == "off"
+
+    handlers.open_sales([structs.replace(sale(now_ms), waiting_room="on", turns_per_s=250, turn_s=30)])
+
+    assert valkey.hmget(keys.gate(7), "room", "turns_per_s", "turn_s") == ["on", "250", "30"]
+    assert gate.read_state(7).room == "on"
 
 
 def created(quantity=1, *, order_id=None, user_id=ANNA, sale_id=7):

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 
 from queueing.models import OutboxMessage
+from shop.events import SaleScheduled
 from shop.models import Product, Sale, StockAddition, User
 
 ADDITIONS = {
@@ -17,6 +18,9 @@ ADDITIONS = {
 TERMS = {
     "price_cents": 4900,
     "per_user_limit": 1,
+    "waiting_room": "off",
+    "turns_per_s": 500,
+    "turn_s": 60,
     "starts_at_0": "2030-05-01",
     "starts_at_1": "12:00:00",
     "ends_at_0": "2030-05-01",
@@ -65,6 +69,25 @@ def test_rescheduling_is_told_and_cannot_touch_the_stock(operator, make_sale):
     sale.refresh_from_db()
     assert (sale.price_cents, sale.stock) == (3900, 50)
     assert names() == ["shop.SaleScheduled", "shop.SaleScheduled"]
+
+
+def test_the_waiting_room_is_switched_while_the_sale_runs_and_told(operator, make_sale):
+    sale = make_sale()
+
+    operator.post(f"/admin/shop/sale/{sale.pk}/change/", TERMS | {"waiting_room": "on", "turns_per_s": 250})
+
+    told = SaleScheduled.decode(OutboxMessage.objects.order_by("id").last().body.encode())
+    assert (told.waiting_room, told.turns_per_s, told.turn_s) == ("on", 250, 60)
+
+
+@pytest.mark.parametrize("wrong", [{"waiting_room": "ajar"}, {"turns_per_s": 0}, {"turn_s": 4}, {"turn_s": 121}])
+def test_a_room_that_cannot_be_is_explained(operator, make_sale, wrong):
+    sale = make_sale()
+
+    answer = operator.post(f"/admin/shop/sale/{sale.pk}/change/", TERMS | wrong)
+
+    assert answer.status_code == 200
+    assert names() == ["shop.SaleScheduled"]
 
 
 def test_add_stock_is_a_form_of_one_number(operator, make_sale):
