@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 
-from inventory import keys, link
+from inventory import batching, keys, link
 from inventory.gate_types import Decision, GateState, Movement, Terms
-from inventory.link import GateUnavailable, aclose
+from inventory.link import GateUnavailable
 from inventory.script import script
 from queueing import keys as queue_keys
 from queueing.message import new_id
@@ -29,34 +29,61 @@ __all__ = [
     "admit",
     "admit_sync",
     "apply_movements",
+    "first_time",
     "open_gate",
     "read_state",
+    "recall",
     "update_gate",
 ]
 
-ORDER_PLACED, ORDER_PLACED_VERSION = "orders.OrderPlaced", 1
 IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9_-]{8,100}")
 MOST_UNITS = 100  # of one order
 _NUMBERS = ("stock", "initial", "price_cents", "starts_at_ms", "ends_at_ms", "per_user_limit", "epoch", "seq")
 
 
-async def admit(*, sale_id: int, user_id: int, idempotency_key: str, quantity: int) -> Decision:
-    """Decide on one purchase.
+async def admit(
+    *, sale_id: int, user_id: int, idempotency_key: str, quantity: int, first_attempt: bool = False
+) -> Decision:
+    """Decide on one purchase, together with whatever else of its sale arrives meanwhile (inventory/batching.py).
+
+    first_attempt: the key is new, so the process may answer by itself that all is sold, as it heard a moment ago.
 
     Raises:
         ValueError: a malformed key or quantity; nothing was asked.
         GateUnavailable: no answer within a second; unknown, ask again with the same key.
     """
-    key_names, arguments = _question(sale_id, user_id, idempotency_key, quantity)
-    async with link.bounded():
-        return _decision(await script("admit").arun(key_names, arguments))
+    _check(idempotency_key, quantity)
+    return await batching.batcher(sale_id).ask(
+        user_id=user_id, idempotency_key=idempotency_key, quantity=quantity, first_attempt=first_attempt
+    )
 
 
 def admit_sync(*, sale_id: int, user_id: int, idempotency_key: str, quantity: int) -> Decision:
-    """As `admit`, for code without an event loop."""
-    key_names, arguments = _question(sale_id, user_id, idempotency_key, quantity)
+    """As `admit`, alone, for code without an event loop."""
+    _check(idempotency_key, quantity)
+    member: list[str | int] = [user_id, idempotency_key, quantity, new_id(), new_id()]
+    head = (sale_id, batching.ORDER_PLACED, batching.ORDER_PLACED_VERSION)
     with link.gate_errors():
-        return _decision(script("admit").run(key_names, arguments))
+        [reply] = script("admit").run(batching.key_names(sale_id), [*head, *member])
+    return batching.decision_of(reply)
+
+
+def recall(*, sale_id: int, user_id: int, idempotency_key: str) -> bytes | None:
+    """What `admit` said yes to under this key: the OrderPlaced body; None if it never did. Asks for nothing."""
+    with link.gate_errors():
+        return cast(bytes | None, link.client().hget(keys.answers(sale_id), f"{user_id}:{idempotency_key}"))
+
+
+def first_time(*, sale_id: int, name: str, for_s: int) -> bool:
+    """Whether this name is said for the first time in this sale; it is remembered for so many seconds."""
+    with link.gate_errors():
+        return link.client().set(keys.once(sale_id, name), 1, nx=True, ex=for_s) is not None
+
+
+async def aclose() -> None:
+    """Close the running loop's connections: when a server shuts down, or a test's loop ends."""
+    await batching.aclose()
+    await link.aclose()
 
 
 def open_gate(*, sale_id: int, terms: Terms, stock: int, epoch: int) -> bool:
@@ -112,31 +139,11 @@ def read_state(sale_id: int) -> GateState | None:
     )
 
 
-def _question(sale_id: int, user_id: int, idempotency_key: str, quantity: int) -> tuple[list[str], list[str | int]]:
+def _check(idempotency_key: str, quantity: int) -> None:
     if not IDEMPOTENCY_KEY.fullmatch(idempotency_key):
         raise ValueError(f"idempotency key {idempotency_key!r} is not 8 to 100 of A-Z a-z 0-9 _ -")
     if not 1 <= quantity <= MOST_UNITS:
         raise ValueError(f"quantity {quantity} is not between 1 and {MOST_UNITS}")
-    names = [
-        keys.gate(sale_id),
-        keys.buyers(sale_id),
-        keys.answers(sale_id),
-        keys.log(sale_id),
-        keys.meta(sale_id),
-        keys.counters(sale_id),
-        keys.line(sale_id),
-        keys.room(sale_id),
-        keys.claims(sale_id),
-    ]
-    member: list[str | int] = [user_id, idempotency_key, quantity, new_id(), new_id()]
-    return names, [sale_id, ORDER_PLACED, ORDER_PLACED_VERSION, *member]
-
-
-def _decision(replies: Any) -> Decision:
-    [(outcome, *rest)] = replies
-    if outcome == b"admitted":
-        return Decision("admitted", body=rest[0], number=rest[1])
-    return Decision(outcome.decode(), number=rest[0] if rest else 0)
 
 
 def _set_terms(sale_id: int, terms: Terms, *, epoch: int, stock: int | str) -> Any:

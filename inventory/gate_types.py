@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+
+class Decision(msgspec.Struct, frozen=True, gc=False):  # one for every request of the hot second
     """What the gate said.
 
     outcome: admitted | conflict | missing | closed | not_started | ended | room_closed | not_in_line | turn_lapsed

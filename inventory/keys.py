@@ -12,6 +12,8 @@ one script which decides reaches them and the admission log together.
                                                 times 1,000), at (Redis's clock, ms), lapsed, s<second mod 128> (what
                                                 was granted by that second)
     gate:{orders.placed:<sale>}:claims   zset   user id → place, of the turns used lately
+    gate:{orders.placed:<sale>}:once:<name>
+                                         string its name was said in this sale (a spent proof of work); expires
 """
 
 from __future__ import annotations
@@ -48,6 +50,10 @@ def room(sale_id: int) -> str:
 
 def claims(sale_id: int) -> str:
     return f"{gate(sale_id)}:claims"
+
+
+def once(sale_id: int, name: str) -> str:
+    return f"{gate(sale_id)}:once:{name}"
 
 
 def log(sale_id: int) -> str:

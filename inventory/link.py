@@ -11,11 +11,13 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterator
 from functools import cache
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import redis
 import redis.asyncio
 from django.conf import settings
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.exceptions import ClusterDownError, MasterDownError
@@ -69,6 +71,32 @@ def async_client() -> redis.asyncio.Redis:
     return mine[url]
 
 
+async def dedicated_connection() -> AbstractConnection:
+    """A connection made as the pool's are, for a caller who keeps one question in flight on it.
+
+    Its caller bounds the time altogether (`bounded`); a bound around each write and read would cost as much as they do.
+    """
+    made: AbstractConnection = async_client().connection_pool.make_connection()  # type: ignore[no-untyped-call]
+    try:
+        await made.connect()  # type: ignore[no-untyped-call]
+    except BaseException:
+        throw_away(made)
+        raise
+    made.socket_timeout = None
+    return made
+
+
+async def call(connection: AbstractConnection, *command: Any) -> Any:
+    """One command and its reply, on a dedicated connection."""
+    await connection.send_packed_command(connection.pack_command(*command), check_health=False)
+    return await connection.read_response()
+
+
+def throw_away(connection: AbstractConnection) -> None:
+    """Without waiting: whatever it might still say must reach nobody."""
+    connection._close()  # type: ignore[no-untyped-call]
+
+
 async def aclose() -> None:
     """Close the running loop's connections: when a server shuts down, or a test's loop ends."""
     for made in _by_loop.pop(asyncio.get_running_loop(), {}).values():
@@ -95,8 +123,12 @@ def gate_errors() -> Iterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def bounded() -> AsyncIterator[None]:
-    """Errors as above, and no longer than ANSWER_WITHIN_S altogether: connecting and reading may each be slow."""
+async def bounded(*, until: float | None = None) -> AsyncIterator[None]:
+    """Errors as above, and no longer than ANSWER_WITHIN_S altogether: connecting and reading may each be slow.
+
+    until: another end, on the event loop's clock.
+    """
+    end = asyncio.get_running_loop().time() + ANSWER_WITHIN_S if until is None else until
     with gate_errors():
-        async with asyncio.timeout(ANSWER_WITHIN_S):
+        async with asyncio.timeout_at(end):
             yield

@@ -1,0 +1,200 @@
+"""Purchases of one sale that arrive while the last script is in flight go into the next one together.
+
+One batcher a sale and event loop, one connection a batcher, one script in flight on it. Whoever comes alone is sent at
+once; a crowd shares round trips, the script's preamble and the wait for the disk. The script answers each member by
+itself, so one that is refused hurts no other.
+
+A script that fails, a connection that breaks and an answer that doesn't come in time leave every member *unknown*:
+GateUnavailable, ask again with the same key. The connection is thrown away, because its next reply would belong to
+somebody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+from django.conf import settings
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import NoScriptError
+
+from inventory import keys, link
+from inventory.gate_types import Decision
+from inventory.link import ANSWER_WITHIN_S, GateUnavailable
+from inventory.script import script
+from queueing.message import new_id
+
+ORDER_PLACED, ORDER_PLACED_VERSION = "orders.OrderPlaced", 1
+MOST_MEMBERS = 128  # of one script: Redis serves nobody else for the 2 ms that these take
+MOST_WAITING = 4_096  # of one sale in one process; more would not be answered within a second
+SOLD_OUT_FOR_S = 0.5  # what Redis said is believed for this long, and stock that comes back is seen within a second
+REST_AFTER_S = 30.0  # a sale that nobody asks about gives its connection back
+
+logger = logging.getLogger(__name__)
+_by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, Batcher]] = WeakKeyDictionary()
+
+
+class Member(NamedTuple):
+    answer: asyncio.Future[Decision]
+    asked_at: float  # the event loop's clock
+    user_id: int
+    idempotency_key: str
+    quantity: int
+
+
+class Batcher:
+    """The purchases of one sale in one event loop."""
+
+    def __init__(self, sale_id: int, url: str) -> None:
+        self.url = url
+        self._loop = asyncio.get_running_loop()
+        self._names = key_names(sale_id)
+        self._head = [sale_id, ORDER_PLACED, ORDER_PLACED_VERSION]
+        self._waiting: deque[Member] = deque()
+        self._flying: asyncio.Task[None] | None = None
+        self._connection: AbstractConnection | None = None
+        self._sold_out_until = self.asked_at = 0.0
+
+    def ask(
+        self, *, user_id: int, idempotency_key: str, quantity: int, first_attempt: bool
+    ) -> asyncio.Future[Decision]:
+        """The decision, within ANSWER_WITHIN_S; or GateUnavailable.
+
+        first_attempt: this key was never sent before, so it can't have been admitted, and what the last answer said of
+        the stock is answer enough while it is fresh.
+        """
+        now = self.asked_at = self._loop.time()
+        answer: asyncio.Future[Decision] = self._loop.create_future()
+        if first_attempt and now < self._sold_out_until:
+            answer.set_result(SOLD_OUT)
+        elif len(self._waiting) >= MOST_WAITING:
+            answer.set_exception(GateUnavailable(f"{MOST_WAITING} purchases wait already"))
+        else:
+            self._waiting.append(Member(answer, now, user_id, idempotency_key, quantity))
+            if self._flying is None:
+                self._flying = self._loop.create_task(self._fly())
+        return answer
+
+    async def _fly(self) -> None:
+        """Send who waits, again and again, until nobody does."""
+        try:
+            while self._waiting:
+                members = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_MEMBERS))]
+                try:
+                    await self._decide(members)
+                except Exception as error:
+                    self._drop_connection()
+                    if not isinstance(error, GateUnavailable):
+                        logger.exception("a batch of purchases broke")
+                    for member in members:
+                        if not member.answer.done():
+                            member.answer.set_exception(GateUnavailable(str(error)))
+        finally:
+            self._flying = None
+
+    async def _decide(self, members: Sequence[Member]) -> None:
+        """
+        Raises:
+            GateUnavailable: nobody knows what became of these.
+        """
+        arguments = list(self._head)
+        for _, _, user_id, idempotency_key, quantity in members:
+            arguments += (user_id, idempotency_key, quantity, new_id(), new_id())
+        sent_at = self._loop.time()
+        # Whoever waited behind a slow script has waited already: a second is for all of it.
+        async with link.bounded(until=members[0].asked_at + ANSWER_WITHIN_S):
+            replies = await self._run(arguments)
+            if not isinstance(replies, list) or len(replies) != len(members):
+                raise GateUnavailable(f"{len(members)} asked, and the answer is {replies!r:.80}")
+        for member, reply in zip(members, replies, strict=True):
+            decision = decision_of(reply)
+            if decision == SOLD_OUT:
+                self._sold_out_until = sent_at + SOLD_OUT_FOR_S
+            if not member.answer.done():  # its shopper may have gone away
+                member.answer.set_result(decision)
+
+    async def _run(self, arguments: list[Any]) -> Any:
+        """One EVALSHA on the connection of this sale; the script's text where Redis doesn't know it."""
+        if self._connection is None:
+            self._connection = await link.dedicated_connection()
+        admit = script("admit")
+        try:
+            return await link.call(self._connection, "EVALSHA", admit.sha, len(self._names), *self._names, *arguments)
+        except NoScriptError:
+            return await link.call(self._connection, "EVAL", admit.text, len(self._names), *self._names, *arguments)
+
+    def _drop_connection(self) -> None:
+        gone, self._connection = self._connection, None
+        if gone is not None:
+            link.throw_away(gone)
+
+    def rests(self, now: float) -> bool:
+        return self._flying is None and now - self.asked_at > REST_AFTER_S
+
+    async def aclose(self) -> None:
+        if self._flying is not None:
+            self._flying.cancel()
+            await asyncio.wait([self._flying])
+        for member in self._waiting:
+            member.answer.cancel()
+        self._waiting.clear()
+        self._drop_connection()
+
+
+SOLD_OUT = Decision("sold_out")
+
+
+def batcher(sale_id: int) -> Batcher:
+    """The running event loop's batcher of this sale."""
+    loop = asyncio.get_running_loop()
+    mine = _by_loop.get(loop)
+    if mine is None:
+        mine = _by_loop[loop] = {}
+        loop.call_later(REST_AFTER_S, _let_rest, loop)
+    found = mine.get(sale_id)
+    if found is None or found.url != settings.REDIS_URL:
+        if found is not None:
+            found._drop_connection()
+        found = mine[sale_id] = Batcher(sale_id, settings.REDIS_URL)
+    return found
+
+
+async def aclose() -> None:
+    """Close the running loop's batchers; who waits is not answered."""
+    for each in list(_by_loop.pop(asyncio.get_running_loop(), {}).values()):
+        await each.aclose()
+
+
+def key_names(sale_id: int) -> list[str]:
+    """KEYS of admit.lua."""
+    return [
+        keys.gate(sale_id),
+        keys.buyers(sale_id),
+        keys.answers(sale_id),
+        keys.log(sale_id),
+        keys.meta(sale_id),
+        keys.counters(sale_id),
+        keys.line(sale_id),
+        keys.room(sale_id),
+        keys.claims(sale_id),
+    ]
+
+
+def decision_of(reply: Any) -> Decision:
+    """One member's reply of admit.lua."""
+    if reply[0] == b"admitted":
+        return Decision("admitted", reply[1], reply[2])
+    return Decision(reply[0].decode(), b"", reply[1] if len(reply) > 1 else 0)
+
+
+def _let_rest(loop: asyncio.AbstractEventLoop) -> None:
+    mine = _by_loop.get(loop)
+    if mine is None:
+        return
+    for sale_id in [sale_id for sale_id, each in mine.items() if each.rests(loop.time())]:
+        mine.pop(sale_id)._drop_connection()
+    loop.call_later(REST_AFTER_S, _let_rest, loop)
