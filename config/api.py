@@ -9,7 +9,7 @@ import logging
 
 from django.conf import settings
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
@@ -17,6 +17,7 @@ from ninja.errors import HttpError, ValidationError
 from config.errors import AWAY
 from inventory.api import router as inventory_router
 from inventory.gate import GateUnavailable
+from orders import answers
 from orders.api import router as orders_router
 from orders.errors import Refused
 
@@ -43,16 +44,12 @@ api.add_router("", orders_router)
 
 def error(status: int, code: str, message: str, *, retry_after_s: int | None = None) -> HttpResponse:
     """The one shape. Never cached: an error of this second is not the answer of the next."""
-    response = JsonResponse({"error": {"code": code, "message": message}}, status=status)
-    response["Cache-Control"] = "no-store"
-    if retry_after_s is not None:
-        response["Retry-After"] = str(retry_after_s)
-    return response
+    return answers.as_http(answers.failed(status, code, message, retry_after_s=retry_after_s))
 
 
 @api.exception_handler(Refused)
 def refused(request: HttpRequest, why: Refused) -> HttpResponse:
-    return error(why.status, why.code, why.message, retry_after_s=why.retry_after_s)
+    return answers.as_http(answers.refused(why))
 
 
 @api.exception_handler(HttpError)
@@ -100,4 +97,4 @@ for cause in (*AWAY, GateUnavailable):
 def broken(request: HttpRequest, why: Exception) -> HttpResponse:
     """A bug: its trace is for the log, not for the caller."""
     logger.error("500: %s %s", request.method, request.path, exc_info=why)
-    return error(500, "internal", "That was our fault.")
+    return answers.as_http(answers.BROKEN)

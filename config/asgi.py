@@ -1,4 +1,7 @@
-"""What granian serves: `granian --interface asginl config.asgi:application`."""
+"""What granian serves: `granian --interface asginl config.asgi:application`.
+
+From the outside in: who asks, how many may, the few addresses that are answered at once, and Django.
+"""
 
 import os
 
@@ -11,7 +14,11 @@ from config.limits import Bucket, keep_limits
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-application = cut_bodies(get_asgi_application(), after=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+django = get_asgi_application()
+
+from config.lane import fast_lane  # noqa: E402  it imports models, which are there now
+
+application = fast_lane(cut_bodies(django, after=settings.DATA_UPLOAD_MAX_MEMORY_SIZE))
 application = see_through_proxies(application, trusted=settings.TRUSTED_PROXIES)
 if settings.GATEWAY != "nginx":
     application = keep_limits(

@@ -30,7 +30,12 @@ class Env(BaseSettings):
         default="", description="postgresql://user:password@host/name; empty: `make up` brings its own PostgreSQL"
     )
     redis_url: str = Field(default="", description="redis://host:6379/0; empty: `make up` brings its own Valkey")
-    secret_key: str = Field(default="", description="signs sessions and order tokens; `make up` makes one in DATA_DIR")
+    secret_key: str = Field(
+        default="", description="signs sessions, passes and order tokens; `make up` makes one in DATA_DIR"
+    )
+    secret_key_fallbacks: str = Field(
+        default="", description="comma-separated former secret keys; what they signed still opens"
+    )
     debug: bool = Field(default=False, description="Django's debug pages; never on a public machine")
     allowed_hosts: str = Field(default="localhost,127.0.0.1,[::1]", description="comma-separated host names")
     port: int = Field(default=8000, ge=1, le=65535, description="where the shop listens")
@@ -53,6 +58,10 @@ class Env(BaseSettings):
     payment_webhook_secret: str = Field(
         default="", description="shared with the payment provider; empty: derived from SECRET_KEY"
     )
+    proof_of_work: int = Field(
+        default=50_000, ge=1, description="tries a browser needs at most for a sale's pass; 50,000 are about a second"
+    )
+    pass_lasts_s: int = Field(default=7200, ge=60, description="seconds a sale's pass is good for")
     carrier_step_s: float = Field(default=20.0, ge=0, description="seconds between two steps of the demo carrier")
     behind_https: bool = Field(default=False, description="cookies only over TLS, HSTS on")
     metrics_token: str = Field(

@@ -23,6 +23,8 @@ if not env.database_url or not env.redis_url:
     raise ImproperlyConfigured("DATABASE_URL and REDIS_URL are not set. `make up` starts both servers and sets them.")
 
 SECRET_KEY = env.secret_key
+# What an earlier key signed still opens: put the old one here when you change it, and drop it a day later.
+SECRET_KEY_FALLBACKS = [key.strip() for key in env.secret_key_fallbacks.split(",") if key.strip()]
 DEBUG = env.debug
 ALLOWED_HOSTS = [host.strip() for host in env.allowed_hosts.split(",") if host.strip()]
 
@@ -182,6 +184,10 @@ CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 
 # Who carries SMS and e-mail: a class with notifications.provider.Provider's method, and what it is made with.
 NOTIFICATIONS: dict[str, Any] = {"PROVIDER": "notifications.demo_phone.DemoPhone", "OPTIONS": {}}
+
+# The human check before a sale: the tries a browser needs at most (half as many on average), and what it earns.
+PROOF_OF_WORK = env.proof_of_work
+PASS_LASTS_S = env.pass_lasts_s
 
 SELF_URL = env.self_url or f"http://127.0.0.1:{env.port}"
 PAYMENT_DUE_S = env.payment_due_s

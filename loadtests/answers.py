@@ -26,6 +26,8 @@ def read(status: int, text: str | None, retry_after: str | None) -> Answer:
     body = _object(text)
     if status == 202 and "order_id" in body:
         return Answer(OK, None, None, body)
+    if status == 200 and body.get("status") == "sold_out":  # a state of the sale, and no order
+        return Answer(FAIL, "sold_out", None, body)
     wait_s = _seconds(retry_after)
     if status in GATEWAY_DOES_NOT_KNOW or status == 202:
         return Answer(INFO, _code(body) or f"http_{status}", wait_s, body)

@@ -26,9 +26,11 @@ from loadtests.answers import FAIL, INFO, OK, Answer
 from loadtests.history import History
 from loadtests.plan import ALL_INSIDE, Plan
 from loadtests.progress import Progress
+from loadtests.proof import solve
 
 ATTEMPTS = 12  # of one wish, all with the same key
 LOG_IN_ATTEMPTS = 5
+PASS_ATTEMPTS = 5
 LAST_STATUSES = {"shipped", "delivered", "rejected", "expired", "cancelled", "void"}
 
 plan = Plan.given()
@@ -75,6 +77,7 @@ class Shopper(FastHttpUser):
             self.log_in()
             self.hear_of_the_sale()
             self.browse()
+            self.get_a_pass()
             self.wait_for_the_start()
             bought = self.buy()
             if bought is not None:
@@ -106,6 +109,24 @@ class Shopper(FastHttpUser):
         self.client.get("/", name="home")
         self.client.get(self.page, name="sale page")
 
+    def get_a_pass(self) -> None:
+        """The human check, before the start; the pass it earns goes with every attempt to buy."""
+        self.sale_pass = ""
+        for _ in range(PASS_ATTEMPTS):
+            with self.client.get(f"{self.sale_api}/challenge", name="challenge", catch_response=True) as response:
+                challenge = answers.read(response.status_code, response.text, None).body
+            if "challenge" in challenge:
+                headers = {"X-CSRFToken": self.csrf()}
+                solved = {"altcha": solve(challenge)}
+                with self.client.post(
+                    f"{self.sale_api}/pass", json=solved, headers=headers, name="pass", catch_response=True
+                ) as response:
+                    earned = answers.read(response.status_code, response.text, None).body
+                if "pass" in earned:
+                    self.sale_pass = earned["pass"]
+                    return
+            gevent.sleep(0.5 + self.dice.random())
+
     def wait_for_the_start(self) -> None:
         """Poll what everybody polls, as often as it asks us to, then come at the second by the server's clock."""
         while True:
@@ -126,7 +147,7 @@ class Shopper(FastHttpUser):
         answer = None
         for attempt in range(ATTEMPTS):
             began = time.perf_counter()
-            answer = self.ask(key)
+            answer = self.ask(key, attempt + 1)
             facts = {name: answer.body.get(name) for name in ("order_id", "token", "price_cents", "total_cents")}
             ms = round((time.perf_counter() - began) * 1000, 1)
             history.write("place", answer.outcome, **wish, code=answer.code, ms=ms, attempt=attempt + 1, **facts)
@@ -137,8 +158,8 @@ class Shopper(FastHttpUser):
         progress.count(answer.outcome, answer.code)
         return answer.body if answer.outcome == OK else None
 
-    def ask(self, key: str) -> Answer:
-        headers = {"Idempotency-Key": key, "X-CSRFToken": self.csrf()}
+    def ask(self, key: str, attempt: int) -> Answer:
+        headers = {"Idempotency-Key": key, "Idempotency-Attempt": str(attempt), "Sale-Pass": self.sale_pass}
         with self.client.post(
             f"{self.sale_api}/orders", json={"quantity": 1}, headers=headers, name="buy", catch_response=True
         ) as response:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from uuid import UUID
+
+import msgspec
 
 from inventory import gate
 from inventory.gate import Decision, GateUnavailable
 from orders.errors import Refused
-from orders.events import OrderPlaced
 from orders.tokens import Receipt
 
 MOST_UNITS = gate.MOST_UNITS
 # The group `orders` is capped at this rate, so it tells how soon a full queue has room again.
 WORKED_OFF_PER_S = 1_000
 
+_receipt_in = msgspec.json.Decoder(Receipt).decode  # the fields of orders.OrderPlaced that a receipt has
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+
+class Admission(msgspec.Struct, frozen=True, gc=False):
     """The gate's yes. `place` is 1 for the order that is worked off next, 0 when it is done."""
 
     receipt: Receipt
@@ -48,8 +49,12 @@ def is_well_formed(idempotency_key: str) -> bool:
     return gate.IDEMPOTENCY_KEY.fullmatch(idempotency_key) is not None
 
 
-async def ask(*, sale_id: int, user_id: int, idempotency_key: str, quantity: int) -> Admission:
+async def ask(
+    *, sale_id: int, user_id: int, idempotency_key: str, quantity: int, first_attempt: bool = False
+) -> Admission:
     """Ask the gate for `quantity` units.
+
+    first_attempt: the key was never sent before; a process that knows of no stock answers without asking.
 
     Raises:
         Refused: no, and why.
@@ -57,7 +62,11 @@ async def ask(*, sale_id: int, user_id: int, idempotency_key: str, quantity: int
     """
     try:
         decision = await gate.admit(
-            sale_id=sale_id, user_id=user_id, idempotency_key=idempotency_key, quantity=quantity
+            sale_id=sale_id,
+            user_id=user_id,
+            idempotency_key=idempotency_key,
+            quantity=quantity,
+            first_attempt=first_attempt,
         )
     except GateUnavailable as error:
         raise Refused("unavailable") from error
@@ -73,6 +82,26 @@ def ask_sync(*, sale_id: int, user_id: int, idempotency_key: str, quantity: int)
     return _admission(decision)
 
 
+def recall(*, sale_id: int, user_id: int, idempotency_key: str) -> Admission | None:
+    """The yes of before, if there was one. Nothing is asked for."""
+    try:
+        body = gate.recall(sale_id=sale_id, user_id=user_id, idempotency_key=idempotency_key)
+    except GateUnavailable as error:
+        raise Refused("unavailable") from error
+    if body is None:
+        return None
+    receipt, now = _receipt_in(body), standing(sale_id)
+    return Admission(receipt, now.place_of(receipt) if now else 0)
+
+
+def spend(*, sale_id: int, name: str, for_s: int) -> bool:
+    """Whether this name was unspent. It is remembered for so many seconds."""
+    try:
+        return gate.first_time(sale_id=sale_id, name=name, for_s=for_s)
+    except GateUnavailable as error:
+        raise Refused("unavailable") from error
+
+
 def standing(sale_id: int) -> Standing | None:
     """None: Redis is away, or the gate is."""
     try:
@@ -85,18 +114,7 @@ def standing(sale_id: int) -> Standing | None:
 def _admission(decision: Decision) -> Admission:
     match decision.outcome:
         case "admitted":
-            placed = OrderPlaced.decode(decision.body)
-            receipt = Receipt(
-                order_id=UUID(placed.order_id),
-                user_id=placed.user_id,
-                sale_id=placed.sale_id,
-                epoch=placed.epoch,
-                seq=placed.seq,
-                quantity=placed.quantity,
-                price_cents=placed.price_cents,
-                placed_at_ms=placed.placed_at_ms,
-            )
-            return Admission(receipt, decision.number)
+            return Admission(_receipt_in(decision.body), decision.number)
         case "conflict":
             raise Refused("idempotency_conflict")
         case "missing" | "closed" | "ended":
@@ -104,8 +122,9 @@ def _admission(decision: Decision) -> Admission:
         case "over_limit":
             left = f"You may buy {decision.number} more" if decision.number else "You have bought all you may"
             raise Refused("over_limit", f"{left} in this sale.")
-        case "sold_out" if decision.number:
-            raise Refused("sold_out", f"Only {decision.number} left.")
+        case "sold_out":
+            some = f"Only {decision.number} left." if decision.number else ""
+            raise Refused("sold_out", some, left=decision.number)
         case "wait":
             raise Refused("not_your_turn", f"It is not your turn yet: {decision.number + 1} before you.")
         case "queue_full":

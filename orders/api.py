@@ -1,13 +1,15 @@
-"""The order API: place one, and follow one."""
+"""The order API: get a pass, place an order, and follow one.
+
+Placing an order is answered by the fast lane (orders/lane.py); the view here documents it, and answers alike wherever
+the lane isn't mounted.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-import msgspec
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import RequestDataTooBig
@@ -16,9 +18,10 @@ from django.http.request import RawPostDataException
 from ninja import Router
 from ninja.utils import check_csrf
 
-from orders import cookies, selectors, services
-from orders.admission import MOST_UNITS
+from orders import answers, cookies, human_check, purchase, selectors
 from orders.errors import Refused
+from orders.openapi import described
+from orders.purchase import Ask
 from orders.selectors import OrderView, Stranger
 from orders.tokens import BadToken
 
@@ -31,65 +34,60 @@ class BuyerRequest(HttpRequest):
     auth: AbstractBaseUser
 
 
-class Purchase(msgspec.Struct, forbid_unknown_fields=True):
-    """The whole body. Price, status and buyer are not the buyer's to say, so naming them is an error."""
+def logged_in(request: HttpRequest) -> AbstractBaseUser:
+    """The session's user."""
+    if not request.user.is_authenticated:
+        raise Refused("not_logged_in")
+    return request.user
 
-    quantity: Annotated[int, msgspec.Meta(ge=1, le=MOST_UNITS)]
 
-
-async def logged_in(request: HttpRequest) -> AbstractBaseUser:
+def logged_in_here(request: HttpRequest) -> AbstractBaseUser:
     """The session's user, with a CSRF token that proves the request came from our pages.
 
     django-ninja exempts its views from CSRF, and checks it only in cookie authentication of its own.
     """
-    user = await sync_to_async(_session_user)(request)
-    if user is None:
-        raise Refused("not_logged_in")
+    user = logged_in(request)
     if check_csrf(request) is not None:  # compares a cookie with a header: no I/O
         raise Refused("csrf_failed")
     return user
 
 
-@router.post(
-    "/sales/{int:sale_id}/orders",
-    url_name="place_order",
-    auth=logged_in,
-    openapi_extra={
-        "requestBody": {"content": {"application/json": {"schema": msgspec.json.schema(Purchase)}}},
-        "parameters": [{"name": "Idempotency-Key", "in": "header", "required": True, "schema": {"type": "string"}}],
-    },
+@router.get(
+    "/sales/{int:sale_id}/challenge", url_name="challenge", auth=logged_in, openapi_extra=described("challenge")
 )
-async def place_order(request: BuyerRequest, sale_id: int) -> HttpResponse:
+def challenge(request: BuyerRequest, sale_id: int) -> HttpResponse:
+    """The human check: an ALTCHA puzzle for this buyer, session and sale. Solve it while you wait for the start."""
+    found = human_check.begin(sale_id=sale_id, user_id=request.auth.pk, session_key=_session_key(request))
+    return answers.as_http(answers.answered(200, found))
+
+
+@router.post("/sales/{int:sale_id}/pass", url_name="pass", auth=logged_in_here, openapi_extra=described("pass"))
+def take_pass(request: BuyerRequest, sale_id: int) -> HttpResponse:
+    """A solved puzzle earns the pass that orders of this sale carry. A puzzle is good for one pass."""
+    made = human_check.end(
+        sale_id=sale_id, user_id=request.auth.pk, session_key=_session_key(request), body=_raw_body(request)
+    )
+    return answers.as_http(answers.answered(201, made))
+
+
+@router.post("/sales/{int:sale_id}/orders", url_name="place_order", auth=None, openapi_extra=described("order"))
+def place_order(request: HttpRequest, sale_id: int) -> HttpResponse:
     """Buy. 202 means admitted: the unit is yours and the order is on disk, in the queue.
 
-    The same Idempotency-Key gives the same order for ever; send it again whenever no answer came.
+    The same Idempotency-Key gives the same order for ever; send it again whenever no answer came, and count your
+    attempts in Idempotency-Attempt. The pass says who is asking, and proves that the request comes from our pages: no
+    other site can make a browser send its header.
     """
-    key = request.headers.get("Idempotency-Key", "")
-    if not key:
-        raise Refused("missing_idempotency_key")
-    purchase = _body(request)
-    placed = await services.place_order(
+    headers = request.headers
+    ask = Ask(
         sale_id=sale_id,
-        user_id=request.auth.pk,
-        idempotency_key=key,
-        quantity=purchase.quantity,
+        session_key=_session_key(request),
+        sale_pass=headers.get("Sale-Pass", ""),
+        key=headers.get("Idempotency-Key", ""),
+        attempt=headers.get("Idempotency-Attempt", ""),
+        body=_raw_body(request),
     )
-    receipt = placed.receipt
-    response = JsonResponse(
-        {
-            "order_id": str(placed.order_id),
-            "token": placed.token,
-            "status": placed.status,
-            "place": placed.place,
-            "quantity": receipt.quantity,
-            "price_cents": receipt.price_cents,
-            "total_cents": receipt.total_cents,
-        },
-        status=202,
-    )
-    response["Location"] = f"/api/orders/{placed.order_id}"
-    cookies.keep_token(response, placed)
-    return response
+    return answers.as_http(purchase.buy_sync(ask))
 
 
 @router.get("/orders/{uuid:order_id}", url_name="order", auth=None)
@@ -110,32 +108,18 @@ def order(request: HttpRequest, order_id: UUID) -> HttpResponse:
     return response
 
 
-def _session_user(request: HttpRequest) -> AbstractBaseUser | None:
-    user = request.user if request.user.is_authenticated else None
-    services.let_go_of_the_database()
-    return user
+def _session_key(request: HttpRequest) -> str:
+    return request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
 
 
-def _body(request: HttpRequest) -> Purchase:
-    limit: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+def _raw_body(request: HttpRequest) -> bytes | None:
+    """None: larger than anybody reads."""
     try:
-        raw = request.body  # Django refuses a declared length over the limit here, before reading
-    except RequestDataTooBig as error:
-        raise Refused("body_too_large") from error
+        return request.body  # Django refuses a declared length over the limit here, before reading
+    except RequestDataTooBig:
+        return None
     except RawPostDataException as error:  # it came as a form and was taken apart already
         raise Refused("malformed_json") from error
-    if len(raw) > limit:
-        raise Refused("body_too_large")
-    try:
-        purchase = msgspec.json.decode(raw, type=Purchase)
-    except msgspec.ValidationError as error:
-        raise Refused("invalid", f"The body is not an order: {error}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused("malformed_json") from error
-    if raw.count(b":") != len(Purchase.__struct_fields__):
-        # JSON leaves open which of two wins: a gateway may have judged the one, and we would sell the other.
-        raise Refused("invalid", "The body is not an order: a field is there twice.")
-    return purchase
 
 
 def _bearer(request: HttpRequest) -> str:

@@ -12,18 +12,21 @@ PLACES = {"order_token": "/orders/", "order_api_token": "/api/orders/"}
 KEPT_S = 24 * 3600  # the row is there within seconds; a backlog of a day has no place in a cookie
 
 
-def keep_token(response: HttpResponse, placed: Placed) -> None:
+def lines(order_id: str, token: str) -> list[tuple[bytes, bytes]]:
     """One cookie for the order's page and one for its JSON: the path keeps other requests free of them."""
-    for name, place in PLACES.items():
-        response.set_cookie(
-            name,
-            placed.token,
-            max_age=KEPT_S,
-            path=f"{place}{placed.order_id}",
-            httponly=True,
-            samesite="Lax",
-            secure=settings.SESSION_COOKIE_SECURE,
+    secure = "; Secure" if settings.SESSION_COOKIE_SECURE else ""
+    return [
+        (
+            b"set-cookie",
+            f"{name}={token}; HttpOnly; Max-Age={KEPT_S}; Path={place}{order_id}; SameSite=Lax{secure}".encode(),
         )
+        for name, place in PLACES.items()
+    ]
+
+
+def keep_token(response: HttpResponse, placed: Placed) -> None:
+    for _, line in lines(str(placed.order_id), placed.token):
+        response.cookies.load(line.decode())
 
 
 def kept_token(request: HttpRequest) -> str:

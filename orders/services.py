@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Callable
 from uuid import UUID
 
+import msgspec
 from asgiref.sync import sync_to_async
-from django.db import close_old_connections, connection
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
 from orders import admission, tokens
 from orders.admission import Admission, NoGate
@@ -16,9 +18,14 @@ from orders.states import QUEUED
 from orders.tokens import Receipt
 from queueing.crashpoint import crashpoint
 
+# Buyers who ask PostgreSQL what they bought in a sale that is over. More would queue for its connections.
+MOST_LOOKING_UP = 64
+LOOK_UP_WITHIN_S = 5.0
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+_looking_up = 0
+
+
+class Placed(msgspec.Struct, frozen=True, gc=False):
     """What the buyer is told. All but `place` is the same each time the key comes again."""
 
     receipt: Receipt
@@ -31,8 +38,12 @@ class Placed:
         return self.receipt.order_id
 
 
-async def place_order(*, sale_id: int, user_id: int, idempotency_key: str, quantity: int) -> Placed:
+async def place_order(
+    *, sale_id: int, user_id: int, idempotency_key: str, quantity: int, first_attempt: bool = False
+) -> Placed:
     """Ask the gate; on its yes the order is in the queue and on disk.
+
+    first_attempt: this key was never sent before.
 
     Raises:
         Refused: no order was placed, with the reason; `unavailable` if nobody knows.
@@ -40,15 +51,19 @@ async def place_order(*, sale_id: int, user_id: int, idempotency_key: str, quant
     _check(idempotency_key, quantity)
     try:
         admitted = await admission.ask(
-            sale_id=sale_id, user_id=user_id, idempotency_key=idempotency_key, quantity=quantity
+            sale_id=sale_id,
+            user_id=user_id,
+            idempotency_key=idempotency_key,
+            quantity=quantity,
+            first_attempt=first_attempt,
         )
     except NoGate as nobody:
-        admitted = await sync_to_async(_remembered)(nobody, sale_id, user_id, idempotency_key, quantity)
+        admitted = await _in_a_thread(_remembered, nobody.code, sale_id, user_id, idempotency_key, quantity)
     return _placed(admitted)
 
 
 def place_order_sync(*, sale_id: int, user_id: int, idempotency_key: str, quantity: int) -> Placed:
-    """As `place_order`, for the form without JavaScript."""
+    """As `place_order`, for code without an event loop."""
     _check(idempotency_key, quantity)
     let_go_of_the_database()
     try:
@@ -56,8 +71,51 @@ def place_order_sync(*, sale_id: int, user_id: int, idempotency_key: str, quanti
             sale_id=sale_id, user_id=user_id, idempotency_key=idempotency_key, quantity=quantity
         )
     except NoGate as nobody:
-        admitted = _remembered(nobody, sale_id, user_id, idempotency_key, quantity)
+        admitted = _remembered(nobody.code, sale_id, user_id, idempotency_key, quantity)
     return _placed(admitted)
+
+
+async def recall_order(*, sale_id: int, user_id: int, idempotency_key: str, quantity: int) -> Placed:
+    """What was placed under this key before, for a buyer who may not buy any more.
+
+    Raises:
+        Refused: nothing was; then `pass_expired`.
+    """
+    _check(idempotency_key, quantity)
+    return _placed(await _in_a_thread(_recalled, sale_id, user_id, idempotency_key, quantity))
+
+
+def recall_order_sync(*, sale_id: int, user_id: int, idempotency_key: str, quantity: int) -> Placed:
+    """As `recall_order`, for code without an event loop."""
+    _check(idempotency_key, quantity)
+    return _placed(_recalled(sale_id, user_id, idempotency_key, quantity))
+
+
+async def _in_a_thread(look: Callable[..., Admission], *arguments: object) -> Admission:
+    """Look in PostgreSQL off the event loop, one after the other.
+
+    Those who come when a sale has just ended are many, and nearly all have bought nothing: only so many wait here.
+    """
+    global _looking_up
+    if _looking_up >= MOST_LOOKING_UP:
+        raise Refused("unavailable")
+    _looking_up += 1
+    try:
+        async with asyncio.timeout(LOOK_UP_WITHIN_S):
+            return await sync_to_async(_and_let_go)(look, *arguments)
+    except TimeoutError as error:
+        raise Refused("unavailable") from error
+    finally:
+        _looking_up -= 1
+
+
+def _and_let_go(look: Callable[..., Admission], *arguments: object) -> Admission:
+    try:
+        return look(*arguments)
+    except (OperationalError, InterfaceError) as error:
+        raise Refused("unavailable") from error
+    finally:
+        let_go_of_the_database()
 
 
 def let_go_of_the_database() -> None:
@@ -82,21 +140,39 @@ def _placed(admitted: Admission) -> Placed:
     return Placed(admitted.receipt, tokens.sign(admitted.receipt), admitted.place)
 
 
-def _remembered(nobody: NoGate, sale_id: int, user_id: int, idempotency_key: str, quantity: int) -> Admission:
+def _remembered(code: str, sale_id: int, user_id: int, idempotency_key: str, quantity: int) -> Admission:
     """The answer of long ago: Redis forgets after a sale, the unique row over (sale, user, key) does not.
 
     Raises:
-        Refused: there was no such order; then the gate's no stands.
+        Refused: there was no such order; then the gate's no (`code`) stands.
     """
-    order = Order.objects.filter(sale_id=sale_id, user_id=user_id, idempotency_key=idempotency_key).first()
-    if order is not None:
-        if order.quantity != quantity:
-            raise Refused("idempotency_conflict")
-        return Admission(receipt_of(order), place=0)
-    if nobody.code == "ended":
+    admitted = _from_its_row(sale_id, user_id, idempotency_key, quantity)
+    if admitted is not None:
+        return admitted
+    if code == "ended":
         raise Refused("ended")
     # A sale that the shop told us of, without a gate: Redis lost it or it is being rebuilt. It comes back.
     raise Refused("unavailable" if Offer.objects.filter(sale_id=sale_id).exists() else "unknown_sale")
+
+
+def _recalled(sale_id: int, user_id: int, idempotency_key: str, quantity: int) -> Admission:
+    admitted = admission.recall(sale_id=sale_id, user_id=user_id, idempotency_key=idempotency_key)
+    if admitted is None:
+        admitted = _from_its_row(sale_id, user_id, idempotency_key, quantity)
+    if admitted is None:
+        raise Refused("pass_expired")
+    if admitted.receipt.quantity != quantity:
+        raise Refused("idempotency_conflict")
+    return admitted
+
+
+def _from_its_row(sale_id: int, user_id: int, idempotency_key: str, quantity: int) -> Admission | None:
+    order = Order.objects.filter(sale_id=sale_id, user_id=user_id, idempotency_key=idempotency_key).first()
+    if order is None:
+        return None
+    if order.quantity != quantity:
+        raise Refused("idempotency_conflict")
+    return Admission(receipt_of(order), place=0)
 
 
 def receipt_of(order: Order) -> Receipt:

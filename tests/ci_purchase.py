@@ -5,6 +5,8 @@ Logs in, orders by the API, pays on the demo bank's page, and follows the order 
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import http.cookiejar
 import json
 import re
@@ -78,10 +80,23 @@ def place_order(browser: Browser) -> dict[str, Any]:
         headers = {
             "Content-Type": "application/json",
             "Idempotency-Key": str(uuid.uuid4()),
-            "X-CSRFToken": browser.cookie("csrftoken"),
+            "Idempotency-Attempt": "1",
+            "Sale-Pass": sale_pass(browser, sale),
         }
         return dict(json.loads(browser.open(f"/api/sales/{sale}/orders", b'{"quantity": 1}', headers)))
     raise SystemExit(f"no sale is open among {', '.join(sales) or 'none'}")
+
+
+def sale_pass(browser: Browser, sale: str) -> str:
+    """The human check: find the number, get the pass."""
+    puzzle = json.loads(browser.open(f"/api/sales/{sale}/challenge"))
+    for number in range(puzzle["maxnumber"] + 1):
+        if hashlib.sha256(f"{puzzle['salt']}{number}".encode()).hexdigest() == puzzle["challenge"]:
+            break
+    solved = {"number": number, **{name: puzzle[name] for name in ("algorithm", "challenge", "salt", "signature")}}
+    body = json.dumps({"altcha": base64.b64encode(json.dumps(solved).encode()).decode()}).encode()
+    headers = {"Content-Type": "application/json", "X-CSRFToken": browser.cookie("csrftoken")}
+    return str(json.loads(browser.open(f"/api/sales/{sale}/pass", body, headers))["pass"])
 
 
 def payment_page(browser: Browser, order_id: str) -> str:

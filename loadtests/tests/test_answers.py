@@ -15,10 +15,15 @@ def test_yes_is_an_order_and_final() -> None:
     assert answer.body["price_cents"] == 4900
 
 
-@pytest.mark.parametrize(("status", "code"), [(409, "sold_out"), (403, "csrf_failed"), (404, "unknown_sale")])
+@pytest.mark.parametrize(("status", "code"), [(409, "over_limit"), (403, "csrf_failed"), (404, "unknown_sale")])
 def test_no_is_final_and_says_why(status: int, code: str) -> None:
     answer = answers.read(status, f'{{"error": {{"code": "{code}", "message": "…"}}}}', None)
     assert (answer.outcome, answer.code, answer.again_s) == ("fail", code, None)
+
+
+def test_sold_out_is_a_no_that_is_final() -> None:
+    answer = answers.read(200, '{"status": "sold_out", "left": 0, "message": "Sold out."}', None)
+    assert (answer.outcome, answer.code, answer.again_s) == ("fail", "sold_out", None)
 
 
 def test_a_full_queue_is_a_no_that_asks_to_come_back() -> None:

@@ -12,6 +12,7 @@ from django.test import Client
 from orders import handlers, tokens
 from orders.events import OrderPlaced
 from orders.models import Offer, Order
+from orders.tests.support import pass_for
 from orders.tokens import Receipt
 
 pytestmark = pytest.mark.django_db
@@ -33,12 +34,16 @@ def logged_in(user):
 
 
 def buy(client, body=b'{"quantity": 1}', *, key="first-try", sale=7, **headers):
-    headers = {"X-CSRFToken": "c" * 32} | ({"Idempotency-Key": key} if key is not None else {}) | headers
+    headers |= {"Idempotency-Key": key} if key is not None else {}
+    if "Sale-Pass" not in headers:
+        headers["Sale-Pass"] = pass_for(client, sale)
     return client.post(f"/api/sales/{sale}/orders", body, content_type="application/json", headers=headers)
 
 
 def code(response):
     said = response.json()
+    if response.status_code == 200:
+        return 200, said["status"]
     assert set(said) == {"error"}
     assert set(said["error"]) == {"code", "message"}
     assert "Traceback" not in said["error"]["message"]
@@ -151,8 +156,8 @@ def test_a_bad_idempotency_key_is_a_clear_error(browser, valkey, open_sale, key,
     [
         ({"starts": 60_000}, b'{"quantity": 1}', (409, "not_started")),
         ({"ends": 0}, b'{"quantity": 1}', (409, "ended")),
-        ({"stock": 0}, b'{"quantity": 1}', (409, "sold_out")),
-        ({"stock": 2}, b'{"quantity": 3}', (409, "sold_out")),
+        ({"stock": 0}, b'{"quantity": 1}', (200, "sold_out")),
+        ({"stock": 2}, b'{"quantity": 3}', (200, "sold_out")),
         ({"limit": 2}, b'{"quantity": 3}', (409, "over_limit")),
     ],
 )
@@ -215,55 +220,91 @@ def test_a_known_sale_without_its_gate_is_503(browser, valkey):
     assert response["Retry-After"]
 
 
-def test_without_a_log_in_nothing_is_read(valkey, open_sale):
+def test_without_a_pass_nothing_is_read(browser, valkey, open_sale):
     open_sale()
     before = everything(valkey)
 
-    assert code(buy(Client(enforce_csrf_checks=True))) == (401, "not_logged_in")
+    for client in (Client(), browser):
+        assert code(client.post(BUY, b"{", content_type="application/json")) == (401, "no_pass")
     assert everything(valkey) == before
 
 
-@pytest.mark.parametrize("token", [None, "wrong" * 6 + "xx", ""])
-def test_a_session_alone_does_not_buy(browser, valkey, open_sale, token):
-    """Another site can make a browser send its cookies, not the header."""
+def test_a_session_and_its_csrf_token_alone_do_not_buy(browser, valkey, open_sale):
+    """Another site can make a browser send its cookies and a form, not a header of ours."""
     open_sale()
-    headers = {} if token is None else {"X-CSRFToken": token}
     before = everything(valkey)
 
     response = browser.post(
-        BUY, b'{"quantity": 1}', content_type="text/plain", headers=headers | {"Idempotency-Key": "first-try"}
+        BUY,
+        b'{"quantity": 1}',
+        content_type="text/plain",
+        headers={"X-CSRFToken": "c" * 32, "Idempotency-Key": "first-try"},
     )
 
-    assert code(response) == (403, "csrf_failed")
+    assert code(response) == (401, "no_pass")
     assert everything(valkey) == before
 
 
-def test_a_form_of_another_shape_is_refused(browser, valkey, open_sale):
+def test_a_pass_without_its_session_does_not_buy(browser, boris, valkey, open_sale):
     open_sale()
-    form = {"quantity": "1", "csrfmiddlewaretoken": "c" * 32}
+    before = everything(valkey)
+    stolen = {"Sale-Pass": pass_for(browser)}
 
-    response = browser.post(BUY, form, headers={"Idempotency-Key": "first-try"})
+    for thief in (Client(), logged_in(boris)):
+        if "sessionid" not in thief.cookies:
+            thief.cookies["sessionid"] = "x" * 32
+        assert code(buy(thief, **stolen)) == (403, "bad_pass")
+    browser.cookies["sessionid"] = "y" * 32
+    assert code(buy(browser, **stolen)) == (403, "bad_pass")
+    assert everything(valkey) == before
 
-    assert code(response)[0] in {400, 422}
-    assert Order.objects.count() == 0
+
+def test_a_pass_of_another_sale_does_not_buy(browser, valkey, open_sale):
+    open_sale()
+    before = everything(valkey)
+
+    assert code(buy(browser, **{"Sale-Pass": pass_for(browser, 8)})) == (403, "bad_pass")
+    assert everything(valkey) == before
+
+
+def test_a_pass_that_is_too_old_buys_nothing_and_still_shows_what_it_bought(browser, valkey, open_sale):
+    """The lookup precedes every other check."""
+    open_sale()
+    old = {"Sale-Pass": pass_for(browser, now_s=1_000_000)}
+    assert code(buy(browser, **old)) == (401, "pass_expired")
+    first = buy(browser)
+    before = everything(valkey)
+
+    again = buy(browser, **old)
+
+    assert (again.status_code, again.json()) == (202, first.json())
+    assert code(buy(browser, b'{"quantity": 2}', **old)) == (409, "idempotency_conflict")
+    assert code(buy(browser, key="another-key", **old)) == (401, "pass_expired")
+    assert everything(valkey) == before
+    into_rows(valkey)
+    valkey.flushdb()
+    assert buy(browser, **old).json() == first.json() | {"place": 0}
 
 
 @pytest.mark.parametrize(
     ("kind", "body"),
     [
+        ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data; name=quantity\r\n\r\n1\r\n--x--"),
         ("multipart/form-data", b"{}"),
         ("multipart/form-data; boundary=x", b"--x\r\nContent-Transfer-Encoding: base64"),
+        ("application/x-www-form-urlencoded", b"quantity=1"),
         ("application/x-www-form-urlencoded", b"&".join(b"a=1" for _ in range(2_000))),
     ],
 )
-def test_a_body_that_claims_to_be_a_form_and_is_none_is_the_senders_fault(browser, valkey, open_sale, kind, body):
+def test_a_form_is_no_order(browser, valkey, open_sale, kind, body):
     open_sale()
+    headers = {"Idempotency-Key": "first-try", "Sale-Pass": pass_for(browser)}
+    before = everything(valkey)
 
-    response = browser.generic("POST", BUY, body, kind, headers={"Idempotency-Key": "first-try"})
+    response = browser.generic("POST", BUY, body, kind, headers=headers)
 
-    assert response.status_code in {400, 403}
-    assert code(response)[1] in {"bad_request", "csrf_failed"}
-    assert Order.objects.count() == 0
+    assert code(response) in {(400, "malformed_json"), (422, "invalid")}
+    assert everything(valkey) == before
 
 
 def test_without_redis_it_is_503_and_the_buyer_may_ask_again(browser, settings):
@@ -276,23 +317,24 @@ def test_without_redis_it_is_503_and_the_buyer_may_ask_again(browser, settings):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_without_postgresql_it_is_503_and_goes_on_when_it_is_back(browser, valkey, open_sale):
-    """Who is asking is in PostgreSQL, so nobody is admitted; what is in the queue waits there."""
+def test_without_postgresql_who_has_a_pass_still_buys(browser, valkey, open_sale):
+    """Who is asking is in the pass; the order waits in the queue. Only those without one wait for PostgreSQL."""
     open_sale()
-    before = everything(valkey)[0]
+    headers = {"Sale-Pass": pass_for(browser)}
     home = {name: connection.settings_dict[name] for name in ("HOST", "OPTIONS")}
     connection.close()
     connection.close_pool()
     connection.settings_dict.update(HOST="/nowhere", OPTIONS=home["OPTIONS"] | {"pool": False})
     try:
-        response = buy(browser)
+        first = buy(browser, **headers)
+        assert first.status_code == 202
+        response = browser.get("/api/sales/7/challenge")
         assert code(response) == (503, "unavailable")
         assert response["Retry-After"]
     finally:
         connection.settings_dict.update(home)
 
-    assert everything(valkey)[0] == before
-    assert buy(browser).status_code == 202
+    assert buy(browser).json() == first.json()
 
 
 def test_a_mangled_gate_is_503_and_nothing_is_half_done(browser, valkey, open_sale, gate_key):

@@ -22,8 +22,8 @@ GIVE_UP_S = 90.0
 # Between two attempts, however long the shop asks to wait: bad weather is over sooner than that.
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.3, 2.0
 TIMEOUT_S = 15.0
-# 409: sold out. 404: the payment was not asked for yet. 503 and silence are what bad weather looks like.
-EXCUSED = {0, 200, 202, 302, 404, 409, 503}
+# 200: also sold out. 404: the payment was not asked for yet. 503 and silence are what bad weather looks like.
+EXCUSED = {0, 200, 202, 302, 404, 503}
 
 
 class GaveUp(AssertionError):
@@ -77,6 +77,7 @@ class Buyer:
         csrf = "".join(dice.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=32))
         cookie = f"sessionid={house.sessions[name]}; csrftoken={csrf}"
         self.headers = {"Cookie": cookie, "X-CSRFToken": csrf}
+        self.attempts = 0
         self.connection = http.client.HTTPConnection("127.0.0.1", house.port, timeout=TIMEOUT_S)
         self._pause = threading.Event()
 
@@ -110,7 +111,13 @@ class Buyer:
             return self.insist(self.ask, lambda answer: answer.again_s is None)
 
     def ask(self) -> Answer:
-        headers = {"Idempotency-Key": self.key, "Content-Type": "application/json"}
+        self.attempts += 1
+        headers = {
+            "Content-Type": "application/json",
+            "Idempotency-Key": self.key,
+            "Idempotency-Attempt": str(self.attempts),
+            "Sale-Pass": self.house.passes[self.sale][self.name],
+        }
         status, text, given = self.send("place", "POST", f"/api/sales/{self.sale}/orders", b'{"quantity": 1}', headers)
         answer = answers.read(status, text, given.get("Retry-After"))
         facts = {name: answer.body.get(name) for name in ("order_id", "token", "price_cents", "total_cents")}

@@ -43,6 +43,7 @@ class House:
     """Started by `start`, ended by `close`; both ends only what belongs to this folder.
 
     sales: ids, in the order of the stocks it was opened with. sessions: shopper → session key.
+    passes: sale → shopper → pass.
     """
 
     def __init__(self) -> None:
@@ -56,6 +57,7 @@ class House:
         self.history = History(self.history_path)
         self.sales: list[int] = []
         self.sessions: dict[str, str] = {}
+        self.passes: dict[int, dict[str, str]] = {}
         self.environment = {
             **os.environ,
             "DATABASE_URL": self.database_url,
@@ -83,6 +85,7 @@ class House:
         """People who are logged in, and a sale that runs for each stock."""
         made = json.loads(self.run("-m", "tests.drills.opening", str(shoppers), *map(str, stocks)))
         self.sessions = made["sessions"]
+        self.passes = {int(sale): passes for sale, passes in made["passes"].items()}
         self.sales = [sale["sale"] for sale in made["sales"]]
         for sale in made["sales"]:
             until(lambda sale=sale: self.left(sale["sale"]) == sale["stock"], f"sale {sale['sale']} open")

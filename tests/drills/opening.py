@@ -1,6 +1,7 @@
-"""`python -m tests.drills.opening SHOPPERS STOCK...`: a crowd that is logged in, and a sale for each stock, as JSON.
+"""`python -m tests.drills.opening SHOPPERS STOCK...`: a crowd that is inside, and a sale for each stock, as JSON.
 
-Sessions are written, not logged in for: a log-in costs 50 ms of scrypt on purpose, and no drill is about log-ins.
+Sessions and passes are written, not logged in and puzzled for: both cost time on purpose, before a sale starts, and no
+drill is about them.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ def main(shoppers: int, stocks: list[int]) -> None:
 
     names = said_by("shoppers", count=shoppers, prefix="drill")["usernames"]
     sales = [said_by("open_sale", stock=stock, minutes=60) for stock in stocks]
-    print(json.dumps({"sessions": _sessions(names, until=timezone.now() + timedelta(hours=1)), "sales": sales}))
+    sessions = _sessions(names, until=timezone.now() + timedelta(hours=1))
+    passes = {sale["sale"]: _passes(sessions, sale["sale"]) for sale in sales}
+    print(json.dumps({"sessions": sessions, "passes": passes, "sales": sales}))
 
 
 def _sessions(names: list[str], *, until: Any) -> dict[str, str]:
@@ -49,6 +52,16 @@ def _sessions(names: list[str], *, until: Any) -> dict[str, str]:
         rows.append(Session(session_key=keys[user.username], session_data=store.encode(facts), expire_date=until))
     Session.objects.bulk_create(rows)
     return keys
+
+
+def _passes(sessions: dict[str, str], sale: int) -> dict[str, str]:
+    from orders import passes
+    from shop.models import User
+
+    return {
+        user.username: passes.issue(user_id=user.pk, sale_id=sale, session_key=sessions[user.username])[0]
+        for user in User.objects.filter(username__in=sessions)
+    }
 
 
 if __name__ == "__main__":

@@ -1,0 +1,199 @@
+"""One definition: whatever is asked, the lane and Django's view say the same bytes, status, headers and cookies."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from config.api import api
+from config.tests.doors import Reply, by_django, by_the_lane
+from orders.errors import REASONS
+from orders.models import Offer
+from orders.tests.conftest import anna, boris, gate_key, open_sale, valkey  # noqa: F401  fixtures of buying
+from orders.tests.support import pass_for
+
+pytestmark = pytest.mark.django_db
+
+ONE = b'{"quantity": 1}'
+KEY = {"Idempotency-Key": "first-try"}
+
+
+@pytest.fixture
+def browser(anna):  # noqa: F811
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(anna)
+    return client
+
+
+def own_pass(client: Client) -> dict[str, str]:
+    return {"Sale-Pass": pass_for(client)}
+
+
+def old_pass(client: Client) -> dict[str, str]:
+    return {"Sale-Pass": pass_for(client, now_s=1_000_000)}
+
+
+def flipped(client: Client) -> dict[str, str]:
+    text = pass_for(client)
+    return {"Sale-Pass": text[:-1] + ("0" if text[-1] != "0" else "1")}
+
+
+# name: (sale, headers, body, the status and code that both say)
+CASES: dict[str, tuple[dict, Callable | None, dict, bytes, tuple[int, str]]] = {
+    "admitted": ({}, own_pass, KEY, ONE, (202, "queued")),
+    "first attempt": ({}, own_pass, KEY | {"Idempotency-Attempt": "1"}, ONE, (202, "queued")),
+    "two units": ({}, own_pass, KEY, b'{"quantity": 2}', (202, "queued")),
+    "sold out": ({"stock": 0}, own_pass, KEY, ONE, (200, "sold_out")),
+    "too few left": ({"stock": 1}, own_pass, KEY, b'{"quantity": 2}', (200, "sold_out")),
+    "not started": ({"starts": 60_000}, own_pass, KEY, ONE, (409, "not_started")),
+    "ended": ({"ends": 0}, own_pass, KEY, ONE, (409, "ended")),
+    "over the limit": ({"limit": 1}, own_pass, KEY, b'{"quantity": 2}', (409, "over_limit")),
+    "no pass": ({}, None, KEY, ONE, (401, "no_pass")),
+    "a changed pass": ({}, flipped, KEY, ONE, (403, "bad_pass")),
+    "rubbish for a pass": ({}, None, KEY | {"Sale-Pass": "é" * 40}, ONE, (403, "bad_pass")),
+    "a pass that is too old": ({}, old_pass, KEY, ONE, (401, "pass_expired")),
+    "no key": ({}, own_pass, {}, ONE, (400, "missing_idempotency_key")),
+    "a short key": ({}, own_pass, {"Idempotency-Key": "short"}, ONE, (422, "invalid")),
+    "no JSON": ({}, own_pass, KEY, b"{", (400, "malformed_json")),
+    "no body": ({}, own_pass, KEY, b"", (400, "malformed_json")),
+    "a foreign field": ({}, own_pass, KEY, b'{"quantity": 1, "price_cents": 1}', (422, "invalid")),
+    "a field twice": ({}, own_pass, KEY, b'{"quantity": 1, "quantity": 2}', (422, "invalid")),
+    "deep": ({}, own_pass, KEY, b"[" * 60_000, (422, "invalid")),
+    "64 kB": ({}, own_pass, KEY, b" " * 65_536, (400, "malformed_json")),
+    "64 kB and a byte": ({}, own_pass, KEY, b" " * 65_537, (413, "body_too_large")),
+    "a megabyte": ({}, own_pass, KEY, b" " * 1_000_000, (413, "body_too_large")),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_both_doors_say_the_same(name, browser, valkey, open_sale):  # noqa: F811
+    terms, make_pass, headers, body, (status, code) = CASES[name]
+    headers = {**headers, **(make_pass(browser) if make_pass else {})}
+    told = []
+    for door in (by_django, by_the_lane):
+        valkey.flushdb()
+        open_sale(**terms)
+        told.append(door(browser, "POST", "/api/sales/7/orders", body, headers))
+
+    django, lane = map(without_chance, told)
+    assert django == lane
+    assert lane.status == status
+    assert f'"{code}"'.encode() in lane.body
+    assert lane.headers["cache-control"] == "no-store"
+
+
+def test_both_doors_say_the_same_of_a_key_that_was_admitted_before(browser, valkey, open_sale):  # noqa: F811
+    open_sale()
+    ask = (browser, "POST", "/api/sales/7/orders")
+    headers = {**KEY, **own_pass(browser)}
+    first = by_the_lane(*ask, ONE, headers)
+
+    assert by_django(*ask, ONE, headers) == by_the_lane(*ask, ONE, headers) == first
+    other = by_the_lane(*ask, b'{"quantity": 2}', headers)
+    assert (other.status, b"idempotency_conflict" in other.body) == (409, True)
+    assert by_django(*ask, b'{"quantity": 2}', headers) == other
+
+
+def test_both_doors_ask_a_full_queue_and_a_lost_gate_alike(browser, valkey, open_sale, gate_key):  # noqa: F811
+    ask = (browser, "POST", "/api/sales/7/orders", ONE, {**KEY, **own_pass(browser)})
+    assert by_django(*ask) == by_the_lane(*ask)
+    assert b"unknown_sale" in by_the_lane(*ask).body
+    Offer.objects.create(sale_id=7, title="Copper kettle", picture="", price_cents=1999)
+    assert by_django(*ask) == by_the_lane(*ask)
+    assert by_the_lane(*ask).status == 503
+
+    open_sale()
+    valkey.hset(gate_key, "capacity", 1)
+    by_the_lane(*ask[:4], {"Idempotency-Key": "another-one", **own_pass(browser)})
+
+    full = by_the_lane(*ask)
+    assert (full.status, full.headers["retry-after"]) == (429, "1")
+    assert by_django(*ask) == full
+
+
+def test_without_redis_both_doors_say_503(browser, settings):
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    ask = (browser, "POST", "/api/sales/7/orders", ONE, {**KEY, **own_pass(browser)})
+
+    lane = by_the_lane(*ask)
+
+    assert (lane.status, b'"unavailable"' in lane.body) == (503, True)
+    assert int(lane.headers["retry-after"]) >= 1
+    assert by_django(*ask) == lane
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/sales/7/orders"),
+        ("DELETE", "/api/sales/7/orders"),
+        ("POST", "/api/sales/7/orders/"),
+        ("POST", "/api/sales//orders"),
+        ("POST", "/api/sales/x/orders"),
+        ("POST", "/api/sales/-7/orders"),
+        ("POST", "/api/sales/\u0667/orders"),
+        ("POST", f"/api/sales/{10**30}/orders"),
+        ("POST", "/api/sales/7/pass"),
+        ("GET", "/"),
+    ],
+)
+def test_whatever_is_not_the_lanes_is_djangos(browser, method, path):
+    assert by_the_lane(browser, method, path, b"", {}).status == 599
+
+
+def test_a_bug_is_500_without_its_trace(browser, valkey, open_sale, monkeypatch, caplog):  # noqa: F811
+    open_sale()
+
+    def stumble(_):
+        raise ZeroDivisionError("a secret of the house")
+
+    monkeypatch.setattr("orders.tokens.sign", stumble)
+    ask = (browser, "POST", "/api/sales/7/orders", ONE, {**KEY, **own_pass(browser)})
+
+    lane = by_the_lane(*ask)
+
+    assert (lane.status, b"internal" in lane.body, b"secret" in lane.body) == (500, True, False)
+    assert by_django(*ask)[:2] == lane[:2]
+    assert "a secret of the house" in caplog.text, "the operator sees it"
+
+
+def test_the_openapi_document_has_every_code_that_an_order_can_meet():
+    paths = api.get_openapi_schema()["paths"]
+    documented = {
+        name: {
+            code
+            for answer in paths[f"/api/sales/{{sale_id}}/{path}"][method]["responses"].values()
+            for code in re.findall(r"`(\w+)`:", answer["description"])
+        }
+        for name, (method, path) in {
+            "order": ("post", "orders"),
+            "pass": ("post", "pass"),
+            "challenge": ("get", "challenge"),
+        }.items()
+    }
+    met = {code for *_, (status, code) in CASES.values() if status >= 400}
+
+    room = {"room_closed", "not_in_line", "turn_lapsed", "not_your_turn"}
+    assert met | room | {"idempotency_conflict", "queue_full", "unknown_sale", "unavailable"} == documented["order"]
+    assert documented["pass"] >= {"not_logged_in", "csrf_failed", "bad_proof", "unavailable", "invalid"}
+    assert set(REASONS) - set().union(*documented.values()) == {"bad_token", "unknown_order", "sold_out"}
+    order = paths["/api/sales/{sale_id}/orders"]["post"]
+    assert {parameter["name"] for parameter in order["parameters"]} == {
+        *("sale_id", "Sale-Pass", "Idempotency-Key", "Idempotency-Attempt")
+    }
+    for status, struct in ((202, {"order_id", "token", "place"}), (200, {"status", "left"})):
+        assert struct <= set(order["responses"][status]["content"]["application/json"]["schema"]["properties"])
+
+
+def without_chance(reply: Reply) -> Reply:
+    """Order ids, and what is made of them and of the moment, differ from order to order."""
+    text = re.sub(rb'"order_id":"[0-9a-f-]{36}","token":"[0-9a-f.]+"', b'"order_id":"","token":""', reply.body)
+    headers = reply.headers | ({"location": reply.headers["location"][:-36]} if "location" in reply.headers else {})
+    cookies = {
+        name: {**about, "value": about["value"].count("."), "path": about["path"][:-36]}
+        for name, about in reply.cookies.items()
+    }
+    return Reply(reply.status, text, headers, cookies)
