@@ -26,6 +26,7 @@ from inventory import keys, link
 from inventory.gate_types import Decision
 from inventory.link import ANSWER_WITHIN_S, GateUnavailable
 from inventory.script import script
+from queueing.backpressure import retry_after_s
 from queueing.message import new_id
 
 ORDER_PLACED, ORDER_PLACED_VERSION = "orders.OrderPlaced", 1
@@ -181,6 +182,8 @@ def key_names(sale_id: int) -> list[str]:
         keys.line(sale_id),
         keys.room(sale_id),
         keys.claims(sale_id),
+        keys.log_series(sale_id),
+        keys.series(sale_id),
     ]
 
 
@@ -188,6 +191,10 @@ def decision_of(reply: Any) -> Decision:
     """One member's reply of admit.lua."""
     if reply[0] == b"admitted":
         return Decision("admitted", reply[1], reply[2])
+    if reply[0] == b"queue_full":
+        _, lag, capacity, acked_per_s = reply
+        wait_s = retry_after_s(lag=lag, capacity=capacity, acked_per_s=float(acked_per_s))
+        return Decision("queue_full", b"", lag, wait_s)
     return Decision(reply[0].decode(), b"", reply[1] if len(reply) > 1 else 0)
 
 

@@ -15,11 +15,13 @@ class Decision(msgspec.Struct, frozen=True, gc=False):  # one for every request 
     body: of an admitted order, the OrderPlaced event as JSON; the same bytes each time its key comes again.
     number: place in the queue (admitted), turns ahead (wait), units left (over_limit: to this user; sold_out), lag
         (queue_full); else 0.
+    retry_after_s: of queue_full, when the orders group has made room again, as fast as it works them off now.
     """
 
     outcome: str
     body: bytes = b""
     number: int = 0
+    retry_after_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

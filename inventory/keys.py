@@ -64,5 +64,13 @@ def meta(sale_id: int) -> str:
     return keys.meta(TOPIC, str(sale_id))
 
 
+def log_series(sale_id: int) -> str:
+    return keys.log_series(TOPIC, str(sale_id))
+
+
+def series(sale_id: int) -> str:
+    return keys.series(TOPIC, str(sale_id), GATE_GROUP)
+
+
 def counters(sale_id: int) -> str:
     return keys.counters(TOPIC, str(sale_id), GATE_GROUP)

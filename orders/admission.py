@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 import msgspec
 
@@ -12,8 +13,6 @@ from orders.errors import Refused
 from orders.tokens import Receipt
 
 MOST_UNITS = gate.MOST_UNITS
-# The group `orders` is capped at this rate, so it tells how soon a full queue has room again.
-WORKED_OFF_PER_S = 1_000
 
 _receipt_in = msgspec.json.Decoder(Receipt).decode  # the fields of orders.OrderPlaced that a receipt has
 
@@ -128,8 +127,6 @@ def _admission(decision: Decision) -> Admission:
         case "wait":
             raise Refused("not_your_turn", f"It is not your turn yet: {decision.number + 1} before you.")
         case "queue_full":
-            # A tenth of the queue's length is room enough to come back to.
-            wait_s = min(30, max(1, decision.number // (10 * WORKED_OFF_PER_S)))
-            raise Refused("queue_full", retry_after_s=wait_s)
+            raise Refused("queue_full", retry_after_s=ceil(decision.retry_after_s))
         case code:
             raise Refused(code)

@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final, Protocol
 
 from queueing.message import Delivery, Message
+from queueing.series import Series
 from queueing.topic import Topic
 
 # Where a group stands in a partition: the beginning of what is kept, the end, a moment (milliseconds since 1970 on the
@@ -66,6 +67,8 @@ class GroupStats:
     trimmed: int = 0  # of the partition: entries that were appended and dropped again; appended = kept + trimmed
     kept: int = 0
     parked: int = 0  # in ordered mode: followers of messages that failed
+    retried: int = 0  # ever: failed, and set aside to come again
+    buried: int = 0  # ever
 
     @property
     def lag(self) -> int:
@@ -173,3 +176,6 @@ class Broker(Protocol):
 
     def stats(self, groups: Mapping[str, Sequence[str]]) -> list[GroupStats]:
         """One row per partition and group. groups: consumer group → its topics."""
+
+    def series(self, group: str, topic: str, last_s: int) -> Series:
+        """The last `last_s` seconds, at most an hour of them, the present one included: all partitions added up."""

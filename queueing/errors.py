@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from queueing.backpressure import retry_after_s
+
 if TYPE_CHECKING:
     from queueing.event import Event
 
@@ -27,9 +29,12 @@ class StoreUnavailable(QueueingError):
 class TopicFull(QueueingError):
     """The topic's gate group is too far behind; nothing was appended. Come back after `retry_after` seconds."""
 
-    def __init__(self, topic: str, lag: int, capacity: int, retry_after: float) -> None:
-        super().__init__(f"topic {topic!r} is full: lag {lag} of {capacity}; retry after {retry_after:.1f} s")
-        self.retry_after = retry_after
+    def __init__(self, topic: str, lag: int, capacity: int, *, acked_per_s: float) -> None:
+        self.retry_after = retry_after_s(lag=lag, capacity=capacity, acked_per_s=acked_per_s)
+        super().__init__(
+            f"topic {topic!r} is full: lag {lag} of {capacity}, {acked_per_s:.1f}/s are worked off; "
+            f"retry after {self.retry_after:.1f} s"
+        )
 
 
 class UnknownTopic(QueueingError):

@@ -10,10 +10,14 @@
     q:rate:<group>:<topic>            hash    the same, of the cap that one topic has in this group
     q:caps:<group>                    hash    topic ('': the whole group) → messages/s or "off", set by an operator
     q:{<topic>:<p>}:log               stream  entries: id, n(ame), v(ersion), k(ey), at (ms), b(ody), h(eaders), d(ue)
-    q:{<topic>:<p>}:meta              hash    appended, trimmed; of delayed messages: scheduled, promoted, cancelled
+    q:{<topic>:<p>}:meta              hash    appended, trimmed; of delayed messages: scheduled, promoted, cancelled;
+                                              noted (the second of the last record in series)
+    q:{<topic>:<p>}:series            string  ring of 3,600 records: second, appended (lua/series.lua)
     q:{<topic>:<p>}:later             zset    message id → due, ms (Redis's clock): delayed, not in the log yet
     q:{<topic>:<p>}:drafts            hash    message id → envelope (JSON) and "<message id>:b" → body, of all in later
-    q:{<topic>:<p>}:<group>           hash    skipped, acked, done, parkings; from (the offset after which it began)
+    q:{<topic>:<p>}:<group>           hash    skipped, acked, done, retried, buried, parkings;
+                                              from (the offset after which it began); noted (as in meta)
+    q:{<topic>:<p>}:<group>:series    string  ring of 3,600 records: second, acked, skipped, retried, buried
     q:{<topic>:<p>}:<group>:retry     zset    message id → due, ms (Redis's clock)
     q:{<topic>:<p>}:<group>:holders   hash    message id → consumer that works on this retried message now
     q:{<topic>:<p>}:<group>:waiting   hash    message id → envelope and history (JSON), of all in retry, holders
@@ -73,6 +77,10 @@ def meta(topic: str, partition: str) -> str:
     return f"q:{tag(topic, partition)}:meta"
 
 
+def log_series(topic: str, partition: str) -> str:
+    return f"q:{tag(topic, partition)}:series"
+
+
 def later(topic: str, partition: str) -> str:
     return f"q:{tag(topic, partition)}:later"
 
@@ -83,6 +91,10 @@ def drafts(topic: str, partition: str) -> str:
 
 def counters(topic: str, partition: str, group: str) -> str:
     return f"q:{tag(topic, partition)}:{group}"
+
+
+def series(topic: str, partition: str, group: str) -> str:
+    return f"{counters(topic, partition, group)}:series"
 
 
 def retry(topic: str, partition: str, group: str) -> str:

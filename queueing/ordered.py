@@ -77,9 +77,8 @@ class OrderedWorker(Worker):
         while True:
             if alone := self._pop_alone():
                 return alone
-            if (
-                self._alone or self._paused or not self._holdings.left_behind
-            ):  # what is left of _alone waits for its cap
+            # What _alone still holds waits for its cap.
+            if self._alone or self._paused or not self._holdings.left_behind:
                 return []
             for where in sorted(self._holdings.left_behind):
                 lease = self._holdings.leases[where]

@@ -2,15 +2,19 @@
 -- Decide on purchases of one sale: idempotency key, gate, window, turn, per-user limit, stock, queue; then deduct and append.
 -- A script is isolated but not transactional: everything that can fail is checked before the first write.
 -- KEYS  1 gate  2 buyers  3 answers  4 log  5 meta  6 counters of the gate group  7 line  8 room  9 claims
+--       10 series of the log  11 series of the gate group
 -- ARGV  1 sale id  2 wire name  3 version  then per member: user id, idempotency key, quantity, order id, message id
 -- returns  per member  {'admitted', OrderPlaced body, place in the queue}    also when its key was admitted before
 --                    | {'conflict'} | {'missing'} | {'closed'} | {'not_started'} | {'ended'}
 --                    | {'room_closed'} | {'not_in_line'} | {'turn_lapsed'} | {'wait', turns ahead}
---                    | {'over_limit', units left to this user} | {'sold_out', units left} | {'queue_full', lag}
+--                    | {'over_limit', units left to this user} | {'sold_out', units left}
+--                    | {'queue_full', lag, capacity, orders the gate group acknowledges a second}
 --          a refusal has written nothing
 --!include append.lua
+--!include series.lua
 --!include line.lua
-local gate_key, buyers_key, answers_key, log_key, meta_key, counters_key, line_key, room_key, claims_key = unpack(KEYS)
+local gate_key, buyers_key, answers_key, log_key, meta_key, counters_key, line_key, room_key, claims_key,
+  log_series_key, series_key = unpack(KEYS)
 local sale, wire, version = ARGV[1], ARGV[2], ARGV[3]
 
 local function whole(text, name)
@@ -30,8 +34,9 @@ if exists then
   whole(price, 'price_cents')
   whole(epoch, 'epoch')
 end
-whole(redis.call('HGET', meta_key, 'appended') or '0', 'appended')
-local lag = lag_of(meta_key, counters_key)
+local meta = redis.call('HMGET', meta_key, 'appended', 'noted')
+local appended, noted = whole(meta[1] or '0', 'appended'), meta[2]
+local lag = lag_of(appended, counters_key)
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
 
@@ -69,8 +74,14 @@ local function decide(user, key, quantity, order, message)
   local has = whole(redis.call('HGET', buyers_key, user) or '0', 'units of a buyer')
   if has + units > limit then return {'over_limit', math.max(0, limit - has)} end
   if units > stock then return {'sold_out', stock} end
-  if capacity > 0 and lag + 1 > capacity then return {'queue_full', lag} end
+  if capacity > 0 and lag + 1 > capacity then
+    return {'queue_full', lag, capacity, acked_a_second(counters_key, series_key)}
+  end
 
+  if noted ~= clock[1] then  -- once a second, and not by a look-up in each admission
+    note_log(meta_key, log_series_key)
+    noted = clock[1]
+  end
   seq, lag, stock = seq + 1, lag + 1, stock - units
   local at = string.format('%.0f', now)
   -- Money stays the text it came as: Lua's numbers are floats.

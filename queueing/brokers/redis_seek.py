@@ -31,7 +31,7 @@ def seek(client: Any, script: Any, where: tuple[str, str, str], to: Position, *,
         place = Place({BEGINNING: "0-0", END: "$"}[to], 0, 0, 0) if to in (BEGINNING, END) else None
         place = place or measure(client, (topic, partition), to)
         done = script(
-            keys=[keys.log(topic, partition), keys.meta(topic, partition), keys.counters(*where)],
+            keys=[keys.log(topic, partition), keys.meta(topic, partition), keys.counters(*where), keys.series(*where)],
             args=[group, place.last, place.below, place.trimmed, "move" if move else "start"],
         )
         if done >= 0:

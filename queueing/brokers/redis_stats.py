@@ -29,7 +29,7 @@ def read_stats_at(client: Any, where: Sequence[tuple[str, str, str]]) -> tuple[i
             pipe.zcard(keys.later(topic, partition))
             pipe.xlen(keys.log(topic, partition))
         for topic, partition, group in where:
-            pipe.hmget(keys.counters(topic, partition, group), "skipped", "acked", "done")
+            pipe.hmget(keys.counters(topic, partition, group), "skipped", "acked", "done", "retried", "buried")
             pipe.zcard(keys.retry(topic, partition, group))
             pipe.hlen(keys.holders(topic, partition, group))
             pipe.zcard(keys.dead(topic, partition, group))
@@ -46,7 +46,7 @@ def read_stats_at(client: Any, where: Sequence[tuple[str, str, str]]) -> tuple[i
     for number, (topic, partition, group) in enumerate(where):
         seen, delayed, held, dead, parked, pending = rows[number]
         in_flight, first_pending = _pending(pending)
-        skipped, acked, done = (int(value or 0) for value in seen)
+        skipped, acked, done, retried, buried = (int(value or 0) for value in seen)
         (appended, trimmed), infos, later, kept = about_logs[topic, partition]
         if not _has_begun(infos, group):
             skipped = int(trimmed or 0)  # it will start with the first entry that is kept
@@ -64,6 +64,8 @@ def read_stats_at(client: Any, where: Sequence[tuple[str, str, str]]) -> tuple[i
                 delayed=delayed,
                 dead=dead,
                 parked=parked,
+                retried=retried,
+                buried=buried,
                 oldest_age_ms=max(0, now_ms - oldest),
                 later=later,
                 trimmed=int(trimmed or 0),

@@ -7,6 +7,7 @@ import pytest
 from queueing.brokers.memory import MemoryBroker
 from queueing.tests.conformance import TOPICS, BrokerConformance
 from queueing.tests.ordered_conformance import OrderedConformance
+from queueing.tests.series_conformance import SeriesConformance
 
 
 class Clock:
@@ -19,7 +20,7 @@ class Clock:
         self.now += seconds
 
 
-class TestMemoryBroker(BrokerConformance, OrderedConformance):
+class TestMemoryBroker(BrokerConformance, SeriesConformance, OrderedConformance):
     @pytest.fixture
     def clock(self) -> Clock:
         return Clock()

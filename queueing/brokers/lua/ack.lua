@@ -1,10 +1,11 @@
 #!lua flags=allow-oom
 -- Acknowledge what is still ours.
--- KEYS  1 log  2 counters  3 holders  4 waiting
+-- KEYS  1 log  2 counters  3 holders  4 waiting  5 series
 -- ARGV  1 group  2 consumer  3 number of log entries  then their offsets, each once;  then ids of retried messages
 -- returns  how many were ours
 -- XACK does not ask whose an entry is, so that is looked up: for the whole group when nobody else holds anything, else
 -- page by page in what is ours. 500 single look-ups would cost a third of what a consumer does.
+--!include series.lua
 local group, consumer, n = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local PAGE = 1000
 local ours = 0
@@ -34,6 +35,7 @@ local function wanted_and_ours()
   return offsets
 end
 
+note_group(KEYS[2], KEYS[5])
 if n > 0 then
   local holders = redis.call('XPENDING', KEYS[1], group)[4]
   if holders and #holders > 0 then

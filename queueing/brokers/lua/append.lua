@@ -19,10 +19,9 @@ local function append(log, meta, id, name, version, key, at_ms, body, headers, d
   return offset
 end
 
--- lag_of: how many entries a consumer group has not acknowledged, by the queue's own counters.
+-- lag_of: how many of `appended` entries a consumer group has not acknowledged, by the queue's own counters.
 --   (XINFO's lag goes NULL or wrong after a trim or an XDEL.)
-local function lag_of(meta, counters)
-  local appended = tonumber(redis.call('HGET', meta, 'appended') or '0')
+local function lag_of(appended, counters)
   local seen = redis.call('HMGET', counters, 'acked', 'skipped')
-  return appended - tonumber(seen[1] or '0') - tonumber(seen[2] or '0')
+  return tonumber(appended or '0') - tonumber(seen[1] or '0') - tonumber(seen[2] or '0')
 end

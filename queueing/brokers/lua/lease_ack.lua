@@ -7,7 +7,9 @@
 --!include lease.lua
 --!include own.lua
 --!include parking.lua
+--!include series.lua
 if not holds() then return -1 end
+note_group(COUNTERS, SERIES)
 local PAGE, last, ours = 1000, 5 + tonumber(ARGV[5]), 0
 for from = 6, last, PAGE do
   ours = ours + redis.call('XACK', LOG, ARGV[4], unpack(ARGV, from, math.min(from + PAGE - 1, last)))

@@ -7,9 +7,11 @@
 --!include lease.lua
 --!include own.lua
 --!include parking.lua
+--!include series.lua
 if not holds() then return -1 end
 local source, offset, id, key = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 if not owns(LOG, HOLDERS, ARGV[4], ARGV[1], source, offset, id) then return 0 end
+note_group(COUNTERS, SERIES)
 release(LOG, COUNTERS, HOLDERS, ARGV[4], source, offset, id)
 if source == 'log' and known(id) then
   redis.call('HINCRBY', COUNTERS, 'done', 1)
@@ -17,6 +19,7 @@ if source == 'log' and known(id) then
 end
 redis.call('HDEL', WAITING, id, id .. ':n', id .. ':s')
 redis.call('HSET', GRAVES, id, ARGV[9])
+redis.call('HINCRBY', COUNTERS, 'buried', 1)
 redis.call('ZADD', DEAD, string.format('%.0f', now_ms()), id)
 if ARGV[10] == '1' then
   block(key, id)

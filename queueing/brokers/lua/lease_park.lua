@@ -7,7 +7,9 @@
 --!include lease.lua
 --!include own.lua
 --!include parking.lua
+--!include series.lua
 if not holds() then return -1 end
+note_group(COUNTERS, SERIES)
 local ours = 0
 for i = 5, #ARGV, 6 do
   local source, offset, id, key = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]

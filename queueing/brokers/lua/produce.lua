@@ -1,14 +1,16 @@
 #!lua
 -- Append messages to one partition, or none of them.
--- KEYS  1 log  2 meta  3 counters of the gate group
+-- KEYS  1 log  2 meta  3 series of the log  4 counters of the gate group  5 series of the gate group
 -- ARGV  1 capacity (0: no limit)  2 number of messages  then per message: id, name, version, key, at_ms, body, headers
--- returns  {'ok', offset…} | {'full', lag}
+-- returns  {'ok', offset…} | {'full', lag, what the gate group acknowledges a second}
 --!include append.lua
+--!include series.lua
 local capacity, n = tonumber(ARGV[1]), tonumber(ARGV[2])
 if capacity > 0 then
-  local lag = lag_of(KEYS[2], KEYS[3])
-  if lag + n > capacity then return {'full', lag} end
+  local lag = lag_of(redis.call('HGET', KEYS[2], 'appended'), KEYS[4])
+  if lag + n > capacity then return {'full', lag, acked_a_second(KEYS[4], KEYS[5])} end
 end
+note_log(KEYS[2], KEYS[3])
 local reply = {'ok'}
 for i = 0, n - 1 do
   local a = 3 + i * 7

@@ -1,12 +1,14 @@
 #!lua flags=allow-oom
 -- Append delayed messages that are due, in due order. (It moves and frees: a full Redis must not hold them up.)
--- KEYS  1 log  2 meta  3 later  4 drafts
+-- KEYS  1 log  2 meta  3 later  4 drafts  5 series of the log
 -- ARGV  1 limit
 -- returns  how many
 --!include append.lua
+--!include series.lua
 local t = redis.call('TIME')
 local now = string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000))
 local due = redis.call('ZRANGE', KEYS[3], '-inf', now, 'BYSCORE', 'LIMIT', 0, ARGV[1], 'WITHSCORES')
+if #due > 0 then note_log(KEYS[2], KEYS[5]) end
 for i = 1, #due, 2 do
   local id = due[i]
   local draft = redis.call('HMGET', KEYS[4], id, id .. ':b')

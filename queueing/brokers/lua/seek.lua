@@ -1,11 +1,12 @@
 #!lua flags=allow-oom
 -- Start a group in a partition, or move it: the next entry it reads is the first one after `position`.
--- KEYS  1 log  2 meta  3 counters
+-- KEYS  1 log  2 meta  3 counters  4 series of the group
 -- ARGV  1 group  2 position: an offset, '0-0' for the beginning, '$' for the end  3 how many entries were ever appended
 --       up to there (only looked at for an offset)  4 how many of them were trimmed when that was counted
 --       5 'start' (a group that has begun stays where it is) or 'move'
 -- returns  1 | 0 it has begun already | -1 something was trimmed since it was counted: count again
 -- What it holds from beyond the position is taken out of its hands, as it comes again; what it holds from before stays.
+--!include series.lua
 local group, position, below = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local counted = redis.call('HMGET', KEYS[2], 'appended', 'trimmed')
 local appended, trimmed = tonumber(counted[1] or '0'), tonumber(counted[2] or '0')
@@ -23,6 +24,7 @@ elseif trimmed ~= tonumber(ARGV[4]) then
   return -1
 end
 
+note_group(KEYS[3], KEYS[4])
 local made = redis.pcall('XGROUP', 'CREATE', KEYS[1], group, position, 'MKSTREAM')
 if made.err then
   if not string.find(made.err, 'BUSYGROUP', 1, true) then return made end

@@ -18,6 +18,7 @@ from queueing.brokers.memory.producing import Producing
 from queueing.brokers.memory.retaining import Retaining
 from queueing.brokers.memory.settling import Settling
 from queueing.brokers.memory.state import Later
+from queueing.series import LogTotals, Series, added_up, quiet, series_of
 
 __all__ = ["MemoryBroker"]
 
@@ -53,6 +54,22 @@ class MemoryBroker(Producing, Consuming, Capping, Settling, Liveness, Retaining,
                         trimmed=first,
                         kept=len(log),
                         parked=view.order.count(),
+                        retried=view.retried,
+                        buried=view.buried,
                     )
                 )
         return rows
+
+    def series(self, group: str, topic: str, last_s: int) -> Series:
+        now_s = int(self.clock())
+        found = [
+            series_of(
+                log=self._histories.get((topic, partition), {}),
+                group=view.history,
+                now=(LogTotals(self._appended((topic, partition))), view.totals),
+                now_s=now_s,
+                last_s=last_s,
+            )
+            for _, partition, view in self._views(group, [topic])
+        ]
+        return added_up(found or [quiet(now_s=now_s, last_s=last_s)])

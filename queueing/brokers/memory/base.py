@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from queueing.broker import BEGINNING, END, Position
+from queueing.brokers.memory.history import History
 from queueing.brokers.memory.state import GroupView, Later
 from queueing.message import Message
+from queueing.series import LogTotals
 from queueing.topic import Topic
 
 
@@ -22,6 +24,7 @@ class MemoryBase:
     sleep: Callable[[float], None] = lambda _: None
     _logs: dict[tuple[str, str], list[Message]] = field(default_factory=dict)
     _stamps: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+    _histories: dict[tuple[str, str], History[LogTotals]] = field(default_factory=dict)
     _later: dict[tuple[str, str], Later] = field(default_factory=dict)
     _trimmed: dict[tuple[str, str], int] = field(default_factory=dict)
     _starts: dict[str, Position] = field(default_factory=dict)
@@ -40,6 +43,15 @@ class MemoryBase:
     def partitions(self, topic: str) -> list[str]:
         made = {p for t, p in self._logs if t == topic}
         return sorted(made | set(self.topics[topic].static_partitions()))
+
+    def _noting(self, group: str, topic: str, partition: str) -> GroupView:
+        """The view whose counters change now."""
+        view = self._groups[topic, partition, group]
+        view.history.note(int(self.clock()), view.totals)
+        return view
+
+    def _appended(self, where: tuple[str, str]) -> int:
+        return self._trimmed.get(where, 0) + len(self._logs.get(where, []))
 
     def _views(self, group: str, topics: Sequence[str]) -> list[tuple[str, str, GroupView]]:
         return [

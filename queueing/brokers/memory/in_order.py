@@ -36,6 +36,7 @@ class InOrderSettling(Leasing):
             return False
         begun = delivery.attempt if count else delivery.attempt - 1
         view.delayed[delivery.message.id] = (self.clock() + delay_s, replace(delivery, source="retry", attempt=begun))
+        view.retried += count
         self._block(view, delivery)
         return True
 
@@ -48,6 +49,7 @@ class InOrderSettling(Leasing):
         if self._merged(view, delivery):
             return False
         view.dead[delivery.message.id] = (delivery, failure)
+        view.buried += 1
         if keep_blocked:
             self._block(view, delivery)
         else:
@@ -74,10 +76,9 @@ class InOrderSettling(Leasing):
     def _settling(
         self, group: str, consumer: str, deliveries: Sequence[Delivery]
     ) -> list[tuple[GroupView, list[Delivery]]]:
-        return [
-            (self._held_view(group, consumer, *where, batch[0].token), batch)
-            for where, batch in by_place(deliveries).items()
-        ]
+        batches = by_place(deliveries)
+        views = [self._held_view(group, consumer, *where, batch[0].token) for where, batch in batches.items()]
+        return [(self._noting(group, *where), batch) for _, (where, batch) in zip(views, batches.items(), strict=True)]
 
     @staticmethod
     def _merged(view: GroupView, delivery: Delivery) -> bool:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from queueing.brokers.memory.base import MemoryBase
+from queueing.brokers.memory.history import History
 from queueing.brokers.memory.state import GroupView
 from queueing.errors import TopicFull, UnknownTopic
 from queueing.message import Message
+from queueing.series import LogTotals
 from queueing.topic import Topic
 
 
@@ -32,6 +34,9 @@ class Producing(MemoryBase):
                     later.scheduled += 1
 
     def _append(self, where: tuple[str, str], messages: Sequence[Message]) -> None:
+        if messages:
+            history = self._histories.setdefault(where, History())
+            history.note(int(self.clock()), LogTotals(self._appended(where)))
         self._logs[where] += messages
         self._stamps[where] += [self.clock()] * len(messages)
 
@@ -64,8 +69,7 @@ class Producing(MemoryBase):
     def _check_capacity(self, topic: Topic, partition: str, more: int) -> None:
         if not topic.capacity:
             return
-        log = self._logs.get((topic.name, partition), [])
         gate = self._groups.get((topic.name, partition, topic.gate_group), GroupView())
-        lag = self._trimmed.get((topic.name, partition), 0) + len(log) - gate.acked - gate.skipped
+        lag = self._appended((topic.name, partition)) - gate.acked - gate.skipped
         if lag + more > topic.capacity:
-            raise TopicFull(topic.name, lag, topic.capacity, retry_after=1.0)
+            raise TopicFull(topic.name, lag, topic.capacity, acked_per_s=gate.acked_a_second(self.clock()))

@@ -16,7 +16,8 @@ class Retaining(MemoryBase):
     def seek(self, group: str, topic: str, partition: str, to: Position, *, dry_run: bool = False) -> int:
         index = self._index((topic, partition), to)
         if not dry_run:
-            self._begin(group, topic, partition).seek(index)
+            self._begin(group, topic, partition)
+            self._noting(group, topic, partition).seek(index)
         return self._trimmed.get((topic, partition), 0) + len(self._logs.get((topic, partition), [])) - index
 
     def trim(self, topic: str, groups: Sequence[str]) -> int:

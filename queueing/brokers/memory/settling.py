@@ -24,7 +24,7 @@ class Settling(MemoryBase):
     def ack(self, group: str, consumer: str, deliveries: Sequence[Delivery]) -> int:
         ours = 0
         for delivery in deliveries:
-            view = self._groups[delivery.message.topic, delivery.partition, group]
+            view = self._noting(group, delivery.message.topic, delivery.partition)
             if view.take(consumer, delivery):
                 view.done += 1
                 ours += 1
@@ -33,7 +33,7 @@ class Settling(MemoryBase):
     def retry(
         self, group: str, consumer: str, delivery: Delivery, delay_s: float, failure: Failure, *, count: bool
     ) -> bool:
-        view = self._groups[delivery.message.topic, delivery.partition, group]
+        view = self._noting(group, delivery.message.topic, delivery.partition)
         if not view.take(consumer, delivery):
             return False
         if view.set_aside(delivery.message.id):
@@ -41,14 +41,16 @@ class Settling(MemoryBase):
         begun = delivery.attempt if count else delivery.attempt - 1
         waiting = replace(delivery, source="retry", alone=True, attempt=begun)
         view.delayed[delivery.message.id] = (self.clock() + delay_s, waiting)
+        view.retried += count
         return True
 
     def bury(self, group: str, consumer: str, delivery: Delivery, failure: Failure) -> bool:
-        view = self._groups[delivery.message.topic, delivery.partition, group]
+        view = self._noting(group, delivery.message.topic, delivery.partition)
         if not view.take(consumer, delivery):
             return False
         if not view.set_aside(delivery.message.id):
             view.dead[delivery.message.id] = (delivery, failure)
+            view.buried += 1
         return True
 
     def replay(self, group: str, topic: str, partition: str, message_id: str) -> bool:

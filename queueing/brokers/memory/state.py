@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from queueing.broker import Failure
+from queueing.brokers.memory.history import History
 from queueing.brokers.memory.order import Order
 from queueing.message import Delivery, Message
+from queueing.series import GroupTotals
 
 
 @dataclass(slots=True)
@@ -25,11 +27,23 @@ class GroupView:
     skipped: int = 0
     acked: int = 0
     done: int = 0
+    retried: int = 0
+    buried: int = 0
+    history: History[GroupTotals] = field(default_factory=History)
     pending: dict[str, Held] = field(default_factory=dict)  # offset → new entries in hand
     working: dict[str, Held] = field(default_factory=dict)  # message id → retried messages in hand
     delayed: dict[str, tuple[float, Delivery]] = field(default_factory=dict)  # message id → (due, delivery)
     dead: dict[str, tuple[Delivery, Failure]] = field(default_factory=dict)
     order: Order = field(default_factory=Order)
+
+    @property
+    def totals(self) -> GroupTotals:
+        return GroupTotals(self.acked, self.skipped, self.retried, self.buried)
+
+    def acked_a_second(self, now: float) -> float:
+        """During the last ten seconds, from the first of them in which anything was."""
+        first = min((second for second in self.history if second >= int(now) - 9), default=None)
+        return 0.0 if first is None else (self.acked - self.history[first].acked) / max(1.0, now - first)
 
     def hold(self, delivery: Delivery, consumer: str) -> None:
         hands, key = self.hands(delivery)

@@ -12,6 +12,7 @@ from typing import ClassVar
 from queueing.broker import GroupStats
 from queueing.brokers.envelope import Parked
 from queueing.brokers.redis_dead import newest_dead
+from queueing.brokers.redis_series import read_series
 from queueing.brokers.redis_stats import read_stats
 from queueing.brokers.redis_streams.base import speaks_broker
 from queueing.brokers.redis_streams.capping import Capping
@@ -22,6 +23,7 @@ from queueing.brokers.redis_streams.liveness import Liveness
 from queueing.brokers.redis_streams.producing import Producing
 from queueing.brokers.redis_streams.retaining import Retaining
 from queueing.brokers.redis_streams.settling import Settling
+from queueing.series import Series, added_up, quiet
 
 __all__ = ["RedisStreamsBroker"]
 
@@ -35,6 +37,11 @@ class RedisStreamsBroker(Producing, Consuming, Capping, Settling, Liveness, Reta
     def stats(self, groups: Mapping[str, Sequence[str]]) -> list[GroupStats]:
         """groups: consumer group → its topics."""
         return read_stats(self.redis, self._places(groups))
+
+    @speaks_broker
+    def series(self, group: str, topic: str, last_s: int) -> Series:
+        found = read_series(self.redis, self._places({group: [topic]}), last_s=last_s)
+        return added_up([*found.values()] or [quiet(now_s=self.redis.time()[0], last_s=last_s)])
 
     @speaks_broker
     def dead_letters(self, group: str, topics: Sequence[str], *, limit: int = 100) -> list[Parked]:

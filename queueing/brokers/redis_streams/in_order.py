@@ -37,7 +37,7 @@ class InOrderSettling(RedisBase):
     ) -> bool:
         envelope = Parked.of(delivery, failure, at_ms=now_ms(), replays=delivery.replays)
         begun = delivery.attempt if count else delivery.attempt - 1
-        arguments = [*_named(delivery), int(delay_s * 1000), to_json(envelope), begun]
+        arguments = [*_named(delivery), int(delay_s * 1000), to_json(envelope), begun, int(count)]
         return self._settle_one("lease_retry", group, consumer, delivery, arguments) == 1
 
     @speaks_broker

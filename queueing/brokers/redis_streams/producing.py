@@ -30,12 +30,14 @@ class Producing(RedisBase):
                 keys=[
                     keys.log(name, partition),
                     keys.meta(name, partition),
+                    keys.log_series(name, partition),
                     keys.counters(name, partition, topic.gate_group or "-"),
+                    keys.series(name, partition, topic.gate_group or "-"),
                 ],
                 args=arguments,
             )
             if reply[0] == b"full":
-                raise TopicFull(name, int(reply[1]), topic.capacity, retry_after=1.0)
+                raise TopicFull(name, int(reply[1]), topic.capacity, acked_per_s=float(reply[2]))
         for where, batch in self._by_partition(delayed):
             self._announce(*where)
             self._scripts["schedule"](
@@ -64,11 +66,8 @@ class Producing(RedisBase):
         return None if next_ms == float("inf") else max(0.0, (next_ms - now_ms) / 1000)
 
     def _promote(self, where: tuple[str, str]) -> int:
-        return int(
-            self._scripts["promote"](
-                keys=[keys.log(*where), keys.meta(*where), keys.later(*where), keys.drafts(*where)], args=[CHUNK]
-            )
-        )
+        of_log = (keys.log, keys.meta, keys.later, keys.drafts, keys.log_series)
+        return int(self._scripts["promote"](keys=[key(*where) for key in of_log], args=[CHUNK]))
 
     @speaks_broker
     def cancel(self, message_id: str) -> bool:

@@ -31,7 +31,9 @@ class Settling(RedisBase):
             offsets = [d.offset for d in batch if d.source == "log"]
             retried = [d.message.id for d in batch if d.source == "retry"]
             arguments: list[str | int] = [group, consumer, len(offsets), *offsets, *retried]
-            ours += self._scripts["ack"](keys=_settle_keys(*where, group), args=arguments)
+            ours += self._scripts["ack"](
+                keys=[*_settle_keys(*where, group), keys.series(*where, group)], args=arguments
+            )
         return ours
 
     @speaks_broker
@@ -42,7 +44,12 @@ class Settling(RedisBase):
         parked = Parked.of(delivery, failure, at_ms=now_ms(), replays=delivery.replays)
         return bool(
             self._scripts["retry"](
-                keys=[*_settle_keys(*where, group), keys.retry(*where, group), keys.dead(*where, group)],
+                keys=[
+                    *_settle_keys(*where, group),
+                    keys.retry(*where, group),
+                    keys.dead(*where, group),
+                    keys.series(*where, group),
+                ],
                 args=[
                     group,
                     consumer,
@@ -52,6 +59,7 @@ class Settling(RedisBase):
                     int(delay_s * 1000),
                     to_json(parked),
                     delivery.attempt if count else delivery.attempt - 1,
+                    int(count),
                 ],
             )
         )
@@ -67,6 +75,7 @@ class Settling(RedisBase):
                     keys.retry(*where, group),
                     keys.dead(*where, group),
                     keys.graves(*where, group),
+                    keys.series(*where, group),
                 ],
                 args=[
                     group,
