@@ -23,7 +23,7 @@ Every method may raise BrokerUnavailable. Brokers are used by one thread.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, Protocol
 
@@ -34,6 +34,7 @@ from queueing.topic import Topic
 # Where a group stands in a partition: the beginning of what is kept, the end, a moment (milliseconds since 1970 on the
 # broker's clock: the first entry appended then or later), or the offset of the entry that is read next.
 Position = str | int
+Where = tuple[str, str]  # topic, partition
 BEGINNING: Final = "beginning"
 END: Final = "now"
 
@@ -108,9 +109,24 @@ class Broker(Protocol):
     def beats(self, group: str) -> dict[str, str]:
         """Consumer → something that changes whenever it beats. Lists everybody who may hold an entry."""
 
-    def read(self, group: str, consumer: str, topics: Sequence[str], limit: int, wait_s: float) -> list[Delivery]:
-        """Up to `limit` new entries of each partition, waiting up to `wait_s` s. A new group begins where `start_at`
-        said, otherwise with the first entry that is kept."""
+    def read(
+        self,
+        group: str,
+        consumer: str,
+        topics: Sequence[str],
+        limit: int,
+        wait_s: float,
+        without: Collection[Where] = (),
+    ) -> list[Delivery]:
+        """Up to `limit` new entries of each partition but those `without`, waiting up to `wait_s` s. A new group begins
+        where `start_at` said, otherwise with the first entry that is kept."""
+
+    def read_one(self, group: str, consumer: str, where: Where, limit: int) -> list[Delivery]:
+        """Up to `limit` new entries of one partition."""
+
+    def others_are_live(self, group: str, within_s: float) -> bool:
+        """Whether something was appended to any topic within the last `within_s` s, where the last entry that another
+        group read is no more than that older than the newest."""
 
     def start_at(self, group: str, start: Position) -> None:
         """Where this group begins in partitions it has never read. `END` is counted from the first time it is said."""

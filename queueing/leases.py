@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from queueing.broker import Broker, Failure
+from queueing.broker import Where as Where
 from queueing.message import Delivery
 
-Where = tuple[str, str]  # topic, partition
 Key = tuple[str, str, str]  # topic, partition, key
 
 

@@ -2,7 +2,7 @@
 
 leases it should have ──► takes them; gives back what is too much
   │
-what earlier holders left behind, one at a time ──► heads that are due, with their followers ──► new entries
+what earlier holders left behind, one at a time; heads that are due, with their followers; new entries
   │
 handled in the order of the log, by its token ──► ack | retry or bury, and park what follows on the key
 """
@@ -39,6 +39,7 @@ class OrderedWorker(Worker):
         self._holdings = Holdings(self.subscription, self.broker, self._authority, self.clock)
         self._heads_first = False
         super().__post_init__()
+        self._lanes.ours = self._may_read
 
     def _new_name(self) -> None:
         super()._new_name()
@@ -64,10 +65,8 @@ class OrderedWorker(Worker):
             self._drop([lost.where])
             return 1
 
-    def _next(self, wait_s: float) -> list[Delivery]:
-        """What was left behind comes first; then heads and new entries by turns, so that neither starves."""
-        if left := self._next_alone():
-            return left
+    def _next_together(self, wait_s: float) -> list[Delivery]:
+        """Heads and new entries by turns, so that neither starves."""
         self._heads_first = not self._heads_first
         if self._heads_first:
             return self._read_heads() or self._read(wait_s)
@@ -100,19 +99,31 @@ class OrderedWorker(Worker):
         return due
 
     def _readable(self, topics: Collection[str]) -> list[Lease]:
-        return [lease for lease in self._holdings.readable() if lease.topic in topics]
+        """What earlier holders of a partition left behind comes before all else of it."""
+        left = self._holdings.left_behind | {place_of(delivery) for delivery in self._alone}
+        return [lease for lease in self._holdings.readable() if lease.topic in topics and lease[:2] not in left]
 
-    def _fetch(self, topics: Sequence[str], limit: int, wait_s: float) -> int:
-        leases = self._readable(topics)
+    def _may_read(self, where: Where) -> bool:
+        return any(lease[:2] == where for lease in self._readable(where[:1]))
+
+    def _fetch(self, topics: Sequence[str], limit: int, wait_s: float, without: Collection[Where]) -> int:
+        leases = [lease for lease in self._readable(topics) if lease[:2] not in without]
         if not leases:
             if wait_s:
                 self.sleep(wait_s)
             return 0
+        return len(self._read_leased(leases, limit, wait_s))
+
+    def _fetch_one(self, where: Where, limit: int) -> list[Delivery]:
+        return self._read_leased([lease for lease in self._readable(where[:1]) if lease[:2] == where], limit, 0)
+
+    def _read_leased(self, leases: Sequence[Lease], limit: int, wait_s: float) -> list[Delivery]:
+        """Returns all that came, followers of blocked keys included, which are parked."""
         found = self.broker.read_in_order(self.subscription.group, self.consumer, leases, limit, wait_s)
         self._fresh += found.deliveries
         self._drop(found.lost)
         self._park_followers(found.blocked)
-        return len(found.deliveries)
+        return list(found.deliveries)
 
     def _handle_held(self) -> None:
         if self._held:

@@ -15,15 +15,16 @@ import secrets
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
-from queueing.broker import BEGINNING, Broker
+from queueing.broker import BEGINNING, Broker, Where
 from queueing.capping import Caps
 from queueing.crashpoint import crashpoint
 from queueing.errors import BrokerUnavailable, StoreUnavailable
 from queueing.handling import Handling
 from queueing.heartbeat import Watch
+from queueing.lanes import Lanes
 from queueing.message import Delivery
 from queueing.middleware import Middleware, Step
 from queueing.subscription import Subscription
@@ -31,9 +32,9 @@ from queueing.subscription import Subscription
 logger = logging.getLogger("queueing.worker")
 
 READ_WAIT_S = 1.0  # also how soon a new partition is noticed
-NO_WAIT_S = 0.001
 COLLECT_S = 0.1  # while entries trickle in, at most 10 reads a second: never a commit per trickle
 TAKE_OVER_AT_ONCE = 100
+ALONE_IN_A_ROW = 10  # then new entries have a turn: neither bulk replays nor retries hold them up
 LOOK_S = 0.25  # how often a consumer looks whether delayed messages are due, and whether its group was paused
 RETRIES_S = 0.2  # and whether retried ones are
 BEATS_A_LEASE = 30  # at least: a lease must not end between two beats
@@ -69,8 +70,8 @@ class Worker:
     _held: list[Delivery] = field(default_factory=list, init=False)  # begun, and the database went away
     _handling: Handling = field(init=False)
     _next_watch: float = field(default=0.0, init=False)
-    _last_read: float = field(default=float("-inf"), init=False)
-    _trickling: bool = field(default=False, init=False)
+    _lanes: Lanes = field(init=False)
+    _alone_in_a_row: int = field(default=0, init=False)
     _next_beat: float = field(default=float("-inf"), init=False)
     _next_retries: float = field(default=float("-inf"), init=False)
     _paused: bool = field(default=False, init=False)
@@ -80,6 +81,10 @@ class Worker:
     def __post_init__(self) -> None:
         self._watch = Watch(self.subscription.lease_s, self.clock)
         self._caps = Caps(self.subscription, self.broker, self.clock)
+        self._lanes = Lanes(
+            self.subscription, self.broker, self._caps, self.clock, self.sleep, self.collect_s, self._fetch,
+            self._fetch_one,
+        )  # fmt: skip
         if self.subscription.start_position != BEGINNING:
             self.broker.start_at(self.subscription.group, self.subscription.start_position)
         self._new_name()
@@ -143,7 +148,17 @@ class Worker:
                 return self._caps.take_ready()
 
     def _next(self, wait_s: float) -> list[Delivery]:
-        return self._next_alone() or self._read(wait_s)
+        """What is handled alone comes first; after ten of it in a row, what is new has a turn."""
+        if self._alone_in_a_row < ALONE_IN_A_ROW and (alone := self._next_alone()):
+            self._alone_in_a_row += 1
+            return alone
+        none_is_left, self._alone_in_a_row = self._alone_in_a_row < ALONE_IN_A_ROW, 0
+        if none_is_left:
+            return self._next_together(wait_s)
+        return self._next_together(0) or self._next_alone() or self._next_together(wait_s)
+
+    def _next_together(self, wait_s: float) -> list[Delivery]:
+        return self._read(wait_s)
 
     def _look(self) -> None:
         """Append delayed messages that are due, and see whether the group was paused, or its caps were changed."""
@@ -178,38 +193,26 @@ class Worker:
         return []
 
     def _read(self, wait_s: float) -> list[Delivery]:
-        if self._trickling:
-            # Or until a batch that waits for its cap may be handled.
-            self.sleep(max(0.0, min(self._last_read + self.collect_s - self.clock(), self._caps.ready_in_s)))
         if (fresh := self._take_fresh()) or not self._caps.ready_in_s:
             return fresh
-        shares = [] if self._paused else self._caps.shares()
-        if not shares:
+        if self._paused or not self._caps.open_topics():
             self.sleep(min(wait_s, LOOK_S))
             return []
-        read, full = self._fetch_shares(shares, wait_s)
-        self._last_read = self.clock()
-        self._trickling = read > 0 and not full
-        if read:
+        if self._lanes.read(wait_s):
             crashpoint("consume.read")
         return self._take_fresh()
 
-    def _fetch_shares(self, shares: Sequence[tuple[int, list[str]]], wait_s: float) -> tuple[int, bool]:
-        """Read into `_fresh`. Returns how many came, and whether some topics may have more."""
-        if len(shares) > 1:
-            came = [(self._fetch(topics, limit, NO_WAIT_S), limit) for limit, topics in shares]
-            if read := sum(number for number, _ in came):
-                return read, any(number >= limit for number, limit in came)
-        # Nothing there: wake for the first of any of them.
-        limit = min(limit for limit, _ in shares)
-        read = self._fetch([topic for _, topics in shares for topic in topics], limit, wait_s)
-        return read, read >= limit
-
-    def _fetch(self, topics: Sequence[str], limit: int, wait_s: float) -> int:
+    def _fetch(self, topics: Sequence[str], limit: int, wait_s: float, without: Collection[Where]) -> int:
         """Read into `_fresh`. Returns how many came."""
-        read = self.broker.read(self.subscription.group, self.consumer, topics, limit, wait_s)
+        read = self.broker.read(self.subscription.group, self.consumer, topics, limit, wait_s, without)
         self._fresh += read
         return len(read)
+
+    def _fetch_one(self, where: Where, limit: int) -> list[Delivery]:
+        """The same of one partition. Returns what came."""
+        read = self.broker.read_one(self.subscription.group, self.consumer, where, limit)
+        self._fresh += read
+        return read
 
     def _take_fresh(self) -> list[Delivery]:
         batch, self._fresh = self._caps.take(self._fresh) if self._fresh else ([], [])

@@ -77,6 +77,42 @@ class BrokerConformance:
         assert received.partition == "sale-7"
         assert broker.partitions("per.sale") == ["sale-7"]
 
+    def test_partitions_may_be_left_out_and_read_by_themselves(self, broker: Broker) -> None:
+        broker.produce([parcel(str(n)) for n in range(20)] + [parcel("sale-7", topic="per.sale")])
+        topics = ["parcels", "per.sale"]
+
+        without = broker.read("cooks", "ada", topics, 100, 0, without={("parcels", "0")})
+        one = broker.read_one("cooks", "ada", ("parcels", "0"), 3)
+        rest = broker.read_one("cooks", "ada", ("parcels", "0"), 100)
+
+        assert {(d.message.topic, d.partition) for d in without} == {("parcels", "1"), ("per.sale", "sale-7")}
+        assert {d.partition for d in (*one, *rest)} == {"0"}
+        assert (len(one), len(without) + len(one) + len(rest)) == (3, 21)
+        assert broker.read_one("cooks", "ada", ("parcels", "1"), 100) == []
+        assert broker.ack("cooks", "ada", [*without, *one, *rest]) == 21
+
+    def test_one_partition_may_be_the_first_that_a_group_reads(self, broker: Broker) -> None:
+        broker.produce([parcel("sale-7", topic="per.sale")])
+
+        assert len(broker.read_one("cooks", "ada", ("per.sale", "sale-7"), 10)) == 1
+
+    def test_others_are_live_while_they_read_the_end_of_a_log_that_grows(
+        self, broker: Broker, pass_time: Callable[[float], None]
+    ) -> None:
+        broker.produce([parcel()])
+        assert not broker.others_are_live("cooks", 60), "nobody reads"
+        broker.read("cooks", "ada", ["parcels"], 10, 0)
+        assert not broker.others_are_live("cooks", 60), "only itself"
+        broker.read("waiters", "lin", ["parcels"], 10, 0)
+        assert broker.others_are_live("cooks", 60)
+
+        pass_time(0.2)
+        assert not broker.others_are_live("cooks", 0.1), "they are at the end, and nobody tells them anything"
+        broker.produce([parcel()])
+        assert not broker.others_are_live("cooks", 0.1), "they do not come to read it"
+        broker.read("waiters", "lin", ["parcels"], 10, 0)
+        assert broker.others_are_live("cooks", 0.1)
+
     def test_an_undeclared_topic_is_refused(self, broker: Broker) -> None:
         with pytest.raises(UnknownTopic, match="nowhere"):
             broker.produce([parcel(topic="nowhere")])

@@ -14,6 +14,7 @@ from greenlet import greenlet
 
 from queueing.brokers.memory import MemoryBroker
 from queueing.errors import LeaseLost, StoreUnavailable
+from queueing.lanes import FAR_BATCHES
 from queueing.leases import Lease, Token, Where, place_of
 from queueing.message import Delivery
 from queueing.middleware import Middleware, Step
@@ -144,6 +145,7 @@ class OrderedWorld(World):
                 rng=self.rng,
                 new_name=lambda group: f"{group}-{next(self._names)}",
             )
+            worker._lanes.far_batches = self.rng.choice([0, FAR_BATCHES])
             try:
                 worker.run()
             except Died:

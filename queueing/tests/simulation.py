@@ -21,6 +21,7 @@ from queueing.broker import Broker
 from queueing.brokers.memory import MemoryBroker
 from queueing.errors import BrokerUnavailable, NotYet, StoreUnavailable
 from queueing.event import Event
+from queueing.lanes import FAR_BATCHES
 from queueing.message import Delivery, Message
 from queueing.middleware import Middleware, Step
 from queueing.middleware.deadline import deadline
@@ -174,7 +175,7 @@ class World:
             subscription = Subscription("baristas", {Brewed: self._brew}, 10, policy, LEASE_S)
             reachable: Any = _Faulty(broker, self)
             try:
-                Worker(
+                worker = Worker(
                     subscription,
                     reachable,
                     [deadline("baristas", subscription.handler_deadline_s, alarm=self), self._transaction()],
@@ -182,7 +183,9 @@ class World:
                     sleep=self.sleep,
                     rng=self.rng,
                     new_name=lambda group: f"{group}-{next(self._names)}",
-                ).run()
+                )
+                worker._lanes.far_batches = self.rng.choice([0, FAR_BATCHES])  # 0: whatever waits is a backlog
+                worker.run()
             except Died:
                 return
 
@@ -236,7 +239,7 @@ class _Faulty:
     """A broker reached over a bad line: a call may be lost before it arrives, or its reply after it took effect."""
 
     def __init__(self, broker: Broker, world: World) -> None:
-        self._broker, self._world = broker, world
+        self._broker, self._world, self.topics = broker, world, broker.topics
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method: Callable[..., Any] = getattr(self._broker, name)

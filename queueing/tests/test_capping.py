@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from threading import Thread
 from typing import Any
 
@@ -239,9 +239,11 @@ def test_an_idle_consumer_of_topics_with_different_caps_wakes_at_once() -> None:
     waits: list[tuple[list[str], float]] = []
     read = house.broker.read
 
-    def watched(group: str, consumer: str, topics: Sequence[str], limit: int, wait_s: float) -> list[Delivery]:
+    def watched(
+        group: str, consumer: str, topics: Sequence[str], limit: int, wait_s: float, without: Collection[Any]
+    ) -> list[Delivery]:
         waits.append((sorted(topics), wait_s))
-        return read(group, consumer, topics, limit, wait_s)
+        return read(group, consumer, topics, limit, wait_s, without)
 
     house.broker.read = watched  # type: ignore[method-assign]
     house._workers[0].step(1.0)

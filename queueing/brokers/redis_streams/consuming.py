@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from queueing import keys
+from queueing.broker import Where
 from queueing.brokers.envelope import from_entry, from_json
 from queueing.brokers.redis_streams.base import RedisBase, speaks_broker
 from queueing.message import Delivery
@@ -22,11 +23,20 @@ Entries = tuple[bytes, Sequence[tuple[bytes, list[bytes]]]]  # of one log: offse
 
 class Consuming(RedisBase):
     @speaks_broker
-    def read(self, group: str, consumer: str, topics: Sequence[str], limit: int, wait_s: float) -> list[Delivery]:
-        # Who does not wait wants to know what there is now.
-        where, age_s = self._join_lately(group, topics, within_s=LOOK_S if wait_s > 0 else 0.0)
+    def read(
+        self,
+        group: str,
+        consumer: str,
+        topics: Sequence[str],
+        limit: int,
+        wait_s: float,
+        without: Collection[Where] = (),
+    ) -> list[Delivery]:
+        # Who does not wait wants to know what there is now; unless there is something else to do.
+        where, age_s = self._join_lately(group, topics, within_s=LOOK_S if wait_s > 0 or without else 0.0)
+        where = [place for place in where if place not in without]
         if not where:
-            time.sleep(min(wait_s, NOTICE_S - age_s))
+            time.sleep(max(0.0, min(wait_s, NOTICE_S - age_s)))
             return []
         by_log = {keys.log(topic, partition).encode(): (topic, partition) for topic, partition in where}
         wait_s = min(wait_s, NOTICE_S - age_s)
@@ -35,13 +45,14 @@ class Consuming(RedisBase):
         else:
             block = max(1, int(wait_s * 1000)) if wait_s > 0 else None
             logs = _logs(self.redis.xreadgroup(group, consumer, dict.fromkeys(by_log, ">"), count=limit, block=block))
-        deliveries = []
-        for log, entries in logs:
-            topic, partition = by_log[log]
-            deliveries += [
-                Delivery(from_entry(topic, offset, flat), partition, offset.decode()) for offset, flat in entries
-            ]
-        return deliveries
+        return [delivery for log, entries in logs for delivery in _deliveries(by_log[log], entries)]
+
+    @speaks_broker
+    def read_one(self, group: str, consumer: str, where: Where, limit: int) -> list[Delivery]:
+        if (*where, group) not in self._joined:
+            self._join(group, [where[0]])
+        logs = _logs(self.redis.xreadgroup(group, consumer, {keys.log(*where): ">"}, count=limit))
+        return [delivery for _, entries in logs for delivery in _deliveries(where, entries)]
 
     def _read_each(self, group: str, consumer: str, logs: Iterable[bytes], limit: int) -> list[Entries]:
         """The same as one XREADGROUP, by a command for each log: on a cluster they lie in different slots.
@@ -109,6 +120,11 @@ class Consuming(RedisBase):
             self.redis.hdel(keys.beats(group), dead)
             self.redis.hdel(keys.seen(group), dead)
         return found
+
+
+def _deliveries(where: Where, entries: Sequence[tuple[bytes, list[bytes]]]) -> list[Delivery]:
+    topic, partition = where
+    return [Delivery(from_entry(topic, offset, flat), partition, offset.decode()) for offset, flat in entries]
 
 
 def _logs(reply: Any) -> list[Entries]:

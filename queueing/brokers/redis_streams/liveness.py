@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from queueing import keys
+from queueing.brokers.redis_seek import parts
 from queueing.brokers.redis_streams.base import RedisBase, pairs, speaks_broker
 
 
@@ -37,6 +38,25 @@ class Liveness(RedisBase):
             names.update(consumer["name"] for consumer in consumers)
             names.update(holders)
         return names
+
+    @speaks_broker
+    def others_are_live(self, group: str, within_s: float) -> bool:
+        where = [(topic, partition) for topic, found in self._partitions(list(self.topics)) for partition in found]
+        with self.redis.pipeline(transaction=False) as pipe:
+            pipe.time()
+            for place in where:
+                pipe.xrevrange(keys.log(*place), count=1)
+                pipe.xinfo_groups(keys.log(*place))
+            (seconds, microseconds), *replies = pipe.execute(raise_on_error=False)
+        lately_ms = seconds * 1000 + microseconds / 1000 - within_s * 1000
+        for newest, groups in pairs(replies):
+            if isinstance(groups, Exception) or not newest:  # no log yet: nobody reads it
+                continue
+            told_ms, _ = parts(newest[0][0])
+            read_ms = [parts(one["last-delivered-id"])[0] for one in groups if one["name"].decode() != group]
+            if told_ms >= lately_ms and any(ms >= told_ms - within_s * 1000 for ms in read_ms):
+                return True
+        return False
 
     @speaks_broker
     def pause(self, group: str) -> None:
