@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import URLPattern, path
 
-from queueing.console import views
+from queueing.console import group_views, letter_views, views
 from queueing.console.records import RecordAdmin
 from queueing.models import Queue
 
@@ -20,9 +20,12 @@ class QueueAdmin(RecordAdmin):
         return [
             path("", staff_only(views.queue), name="queueing_queue_changelist"),
             path("sample/", staff_only(views.sample), name="queueing_queue_sample"),
-            path("dead/", staff_only(views.dead), name="queueing_queue_dead"),
-            path("dead/letter/", staff_only(views.letter), name="queueing_queue_letter"),
-            path("dead/replay/", staff_only(views.replay), name="queueing_queue_replay"),
+            path("dead/", staff_only(letter_views.dead), name="queueing_queue_dead"),
+            path("dead/letter/", staff_only(letter_views.letter), name="queueing_queue_letter"),
+            path("dead/act/", staff_only(letter_views.act), name="queueing_queue_act"),
+            path("group/", staff_only(group_views.group), name="queueing_queue_group"),
+            path("group/pause/", staff_only(group_views.pause), name="queueing_queue_pause"),
+            path("group/reset/", staff_only(group_views.reset), name="queueing_queue_reset"),
         ]
 
     def has_module_permission(self, request: HttpRequest) -> bool:

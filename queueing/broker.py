@@ -27,6 +27,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, Protocol
 
+from queueing.dead import Buried, Mark
 from queueing.message import Delivery, Message
 from queueing.series import Series
 from queueing.topic import Topic
@@ -70,6 +71,8 @@ class GroupStats:
     parked: int = 0  # in ordered mode: followers of messages that failed
     retried: int = 0  # ever: failed, and set aside to come again
     buried: int = 0  # ever
+    quarantined: int = 0  # of the dead: replayed as often as they may be
+    purged: int = 0  # dead letters an operator had forgotten
 
     @property
     def lag(self) -> int:
@@ -181,11 +184,32 @@ class Broker(Protocol):
     ) -> bool:
         """Let it come again to this group after `delay_s`. count=False: it came too early, no attempt."""
 
-    def bury(self, group: str, consumer: str, delivery: Delivery, failure: Failure) -> bool:
-        """Move it to this group's dead letters."""
+    def bury(
+        self, group: str, consumer: str, delivery: Delivery, failure: Failure, *, quarantine: bool = False
+    ) -> bool:
+        """Move it to this group's dead letters. quarantine: it was replayed often enough; it is marked as such."""
 
-    def replay(self, group: str, topic: str, partition: str, message_id: str) -> bool:
-        """Move a dead letter back to the group that failed, same id, attempts from one. False: it is not there."""
+    def dead_letters(
+        self,
+        group: str,
+        topic: str,
+        partition: str,
+        *,
+        past: Mark | None = None,
+        newest_first: bool = True,
+        limit: int = 100,
+    ) -> list[Buried]:
+        """A page of a group's dead letters in the order of their burial, beyond a mark. It may be shorter than `limit`,
+        for large messages; only at the end it is empty."""
+
+    def dead_letter(self, group: str, topic: str, partition: str, message_id: str) -> Buried | None: ...
+
+    def replay(self, letters: Sequence[Buried]) -> int:
+        """Move dead letters back to the groups that failed, same id, attempts from one. Returns how many; one that is
+        not there any more, or was buried again since it was seen, stays as it is."""
+
+    def purge(self, letters: Sequence[Buried]) -> int:
+        """Forget dead letters for good. Returns how many. What was parked behind one goes on, in order."""
 
     def leave(self, group: str, consumer: str, topics: Sequence[str]) -> None:
         """A consumer that has settled everything goes. One that holds an entry stays listed until it is taken over."""

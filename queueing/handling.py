@@ -148,4 +148,5 @@ class Handling:
             "%s: %s %s is dead after %d attempt(s): %s",
             self.subscription.group, delivery.message.name, delivery.message.id, delivery.attempt, failure.reason,
         )  # fmt: skip
-        self.broker.bury(self.subscription.group, self.consumer, delivery, failure)
+        quarantine = delivery.replays >= self.subscription.max_replays
+        self.broker.bury(self.subscription.group, self.consumer, delivery, failure, quarantine=quarantine)

@@ -15,7 +15,7 @@
     q:{<topic>:<p>}:series            string  ring of 3,600 records: second, appended (lua/series.lua)
     q:{<topic>:<p>}:later             zset    message id → due, ms (Redis's clock): delayed, not in the log yet
     q:{<topic>:<p>}:drafts            hash    message id → envelope (JSON) and "<message id>:b" → body, of all in later
-    q:{<topic>:<p>}:<group>           hash    skipped, acked, done, retried, buried, parkings;
+    q:{<topic>:<p>}:<group>           hash    skipped, acked, done, purged, retried, buried, parkings;
                                               from (the offset after which it began); noted (as in meta)
     q:{<topic>:<p>}:<group>:series    string  ring of 3,600 records: second, acked, skipped, retried, buried
     q:{<topic>:<p>}:<group>:retry     zset    message id → due, ms (Redis's clock)
@@ -28,10 +28,12 @@
                                               "<bytes of key>:<key>:<sequence>:<message id>" (lua/parking.lua)
     q:{<topic>:<p>}:<group>:dead      zset    message id → buried at, ms
     q:{<topic>:<p>}:<group>:graves    hash    message id → envelope, reason and history (JSON)
+    q:{<topic>:<p>}:<group>:quarantined  set  ids of the dead that were replayed as often as they may be
+    q:{<topic>:<p>}:<group>:purged    zset    message id → when it was last purged, ms: what an operator had forgotten
 
 Always, per partition: appended = entries in the log + trimmed, and scheduled = promoted + cancelled + |later|;
 per partition and group: appended = skipped + acked + pending + undelivered, and
-acked = done + |retry| + |holders| + |parked| + |dead|. `manage.py audit` counts both sides.
+acked = done + |retry| + |holders| + |parked| + |dead| + purged. `manage.py audit` counts both sides.
 """
 
 from __future__ import annotations
@@ -129,6 +131,14 @@ def parked_id(member: bytes) -> str:
 
 def dead(topic: str, partition: str, group: str) -> str:
     return f"{counters(topic, partition, group)}:dead"
+
+
+def quarantined(topic: str, partition: str, group: str) -> str:
+    return f"{counters(topic, partition, group)}:quarantined"
+
+
+def purged(topic: str, partition: str, group: str) -> str:
+    return f"{counters(topic, partition, group)}:purged"
 
 
 def graves(topic: str, partition: str, group: str) -> str:

@@ -98,7 +98,14 @@ class OrderedBroker(Broker, Protocol):
         """Let it come again; until then its key is blocked. False: it is not, the message was a copy."""
 
     def bury_in_order(
-        self, group: str, consumer: str, delivery: Delivery, failure: Failure, *, keep_blocked: bool
+        self,
+        group: str,
+        consumer: str,
+        delivery: Delivery,
+        failure: Failure,
+        *,
+        keep_blocked: bool,
+        quarantine: bool = False,
     ) -> bool:
         """Move it to the dead letters. Returns whether its key is blocked now."""
 

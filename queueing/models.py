@@ -97,7 +97,7 @@ class Queue(models.Model):
     class Meta:
         managed = False
         default_permissions = ()
-        permissions = [("operate", "Can replay dead letters")]
+        permissions = [("operate", "Can operate the queue")]
         verbose_name = "queue"
         verbose_name_plural = "queue"
 

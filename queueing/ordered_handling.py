@@ -129,7 +129,8 @@ class OrderedHandling(Handling):
             delivery.message.key, "waits for its replay" if keep else "goes on",
         )  # fmt: skip
         group, consumer = self.subscription.group, self.consumer
-        if self.broker.bury_in_order(group, consumer, delivery, failure, keep_blocked=keep):
+        quarantine = delivery.replays >= self.subscription.max_replays
+        if self.broker.bury_in_order(group, consumer, delivery, failure, keep_blocked=keep, quarantine=quarantine):
             self.blocked.add(key_of(delivery))
         self._settled([delivery])
 

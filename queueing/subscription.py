@@ -30,6 +30,8 @@ class Subscription:
 
     batch_size: most messages a handler gets at once.
     retry: what happens to a message whose handler raises.
+    max_replays: a dead letter that was replayed so often and failed again is quarantined: it is not replayed any more
+        unless somebody says so of quarantined ones.
     lease_s: how long a consumer may stand still before another takes its messages; a transaction ends before that.
     deadline_s: how long a handler's transaction may take; a process that is not done by then is ended. None is 0.6 of
         the lease.
@@ -57,6 +59,7 @@ class Subscription:
     rebuildable: bool = False
     mode: Literal["competing", "ordered"] = "competing"
     parked_on_death: bool = True
+    max_replays: int = 3
 
     def __post_init__(self) -> None:
         if not 0 < self.handler_deadline_s <= self.lease_s * LATEST_DEADLINE:

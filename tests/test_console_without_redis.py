@@ -19,7 +19,7 @@ QUEUE = "/admin/queueing/queue/"
 SAMPLE = f"{QUEUE}sample/"
 DEAD = f"{QUEUE}dead/"
 LETTER = f"{DEAD}letter/"
-REPLAY = f"{DEAD}replay/"
+ACT = f"{DEAD}act/"
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_without_redis_the_page_says_so_and_recovers(operator: Client, own_redis
     assert pages[SAMPLE].json()["cells"]["orders.lag"]["text"] == "40", "what was known, greyed"
     assert "Redis does not answer" in pages[DEAD].content.decode()
     assert "Redis does not answer" in pages[LETTER].content.decode()
-    answer = operator.post(REPLAY, {"letter": token(letter), "confirmed": "yes"}, follow=True)
+    answer = operator.post(ACT, {"letter": token(letter), "action": "replay", "confirmed": "yes"}, follow=True)
     assert "Replayed 0 of 1 dead letter, then Redis stopped answering" in answer.content.decode()
     assert "Redis stopped answering" in LogEntry.objects.get().change_message
 

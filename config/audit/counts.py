@@ -30,7 +30,7 @@ WITH wish AS (
   SELECT w.*, count(DISTINCT f.order_id) AS orders FROM wish w LEFT JOIN found f USING (sale_id, user_id, key)
   GROUP BY w.sale_id, w.user_id, w.key, w.ok, w.fail
 ), lost AS (
-  SELECT order_id FROM admitted a WHERE state IN ('acked', 'answered')
+  SELECT order_id FROM admitted a WHERE state IN ('acked', 'answered', 'purged')
     AND NOT EXISTS (SELECT FROM orders o WHERE o.order_id = a.order_id)
   UNION SELECT order_id FROM told t WHERE op = 'place' AND outcome = 'ok'
     AND NOT EXISTS (SELECT FROM found f WHERE f.order_id = t.order_id)
@@ -49,7 +49,7 @@ SELECT (SELECT count(*) FROM fate), (SELECT count(*) FROM fate WHERE ok), (SELEC
        (SELECT count(*) FROM unasked), (SELECT count(*) FROM fate WHERE NOT ok AND NOT fail AND orders > 0),
        (SELECT count(*) FROM admitted),
        (SELECT count(*) FROM admitted a WHERE NOT EXISTS (SELECT FROM orders o WHERE o.order_id = a.order_id)
-          AND state NOT IN ('acked', 'answered')),
+          AND state NOT IN ('acked', 'answered', 'purged')),
        (SELECT count(*) FROM orders)
 """
 

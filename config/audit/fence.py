@@ -34,6 +34,8 @@ class GroupState:
     graves: dict[str, str]
     parked: list[str]
     heads: dict[str, str]
+    quarantined: list[str]
+    purged: list[str]
 
 
 @dataclass(slots=True)
@@ -90,6 +92,8 @@ def read(client: redis.Redis, topic: str, partition: str, subscribers: Iterable[
             pipe.hgetall(keys.graves(*where))
             pipe.zrange(keys.parked(*where), 0, -1)
             pipe.hgetall(keys.heads(*where))
+            pipe.smembers(keys.quarantined(*where))
+            pipe.zrange(keys.purged(*where), 0, -1)
         replies = pipe.execute(raise_on_error=False)
     stream, infos, meta, later, drafts, *rest = replies
     gate, buyers, applied = rest[:3] if is_gate else ({}, {}, [])
@@ -101,8 +105,8 @@ def read(client: redis.Redis, topic: str, partition: str, subscribers: Iterable[
         )
     delivered = {text(info["name"]): offset(info["last-delivered-id"]) for info in infos}
     groups = [
-        _group(name, delivered, rest[start : start + 9])
-        for name, start in zip(names, range(0, len(rest), 9), strict=True)
+        _group(name, delivered, rest[start : start + 11])
+        for name, start in zip(names, range(0, len(rest), 11), strict=True)
     ]
     return Fence(
         topic=topic,
@@ -122,7 +126,7 @@ def read(client: redis.Redis, topic: str, partition: str, subscribers: Iterable[
 
 
 def _group(name: str, delivered: dict[str, Offset], replies: Sequence[Any]) -> GroupState:
-    pending, counters, retry, holders, waiting, dead, graves, parked, heads = replies
+    pending, counters, retry, holders, waiting, dead, graves, parked, heads, quarantined, purged = replies
     return GroupState(
         name=name,
         last=delivered.get(name, (0, 0)),
@@ -135,6 +139,8 @@ def _group(name: str, delivered: dict[str, Offset], replies: Sequence[Any]) -> G
         graves=_texts(graves),
         parked=[keys.parked_id(member) for member in parked],
         heads=_texts(heads),
+        quarantined=[text(member) for member in quarantined],
+        purged=[text(member) for member in purged],
     )
 
 

@@ -52,8 +52,8 @@ def tables(client: redis.Redis, fences: Iterable[Fence]) -> dict[str, Iterable[R
     """Table name → rows, for everything that comes from Redis."""
     found: dict[str, list[Row]] = {
         name: []
-        for name in ("partitions", "later", "groups", "pending", "held", "heads", "envelopes", "gates", "buyers",
-                     "applied", "entries", "placed", "announced", "answers")
+        for name in ("partitions", "later", "groups", "pending", "held", "heads", "marks", "envelopes", "gates",
+                     "buyers", "applied", "entries", "placed", "announced", "answers")
     }  # fmt: skip
     for fence in fences:
         where = (fence.topic, fence.partition)
@@ -90,6 +90,7 @@ class _States:
         self.group = next((g for g in fence.groups if g.name == gate_keys.GATE_GROUP), None)
         self.pending = set(self.group.pending) if self.group else set()
         self.held = {}
+        self.purged = set(self.group.purged) if self.group else set()
         if self.group:
             self.held = dict.fromkeys([*self.group.retry, *self.group.holders], "retry")
             self.held |= dict.fromkeys(self.group.parked, "parked") | dict.fromkeys(self.group.dead, "dead")
@@ -101,7 +102,9 @@ class _States:
             return self.held[message_id]
         if self.group is None or where > self.group.last:
             return "undelivered"
-        return "pending" if where in self.pending else "acked"
+        if where in self.pending:
+            return "pending"
+        return "purged" if message_id in self.purged else "acked"
 
     def outside_the_log(self, seen: set[str]) -> Iterator[Row]:
         """Admissions whose entry is trimmed: the group's own retry set and dead letters still hold them."""
@@ -116,7 +119,7 @@ class _States:
 def _groups(fence: Fence, found: dict[str, list[Row]]) -> None:
     for group in fence.groups:
         where = (fence.topic, fence.partition, group.name)
-        numbers = [int(group.counters.get(name) or 0) for name in ("skipped", "acked", "done")]
+        numbers = [int(group.counters.get(name) or 0) for name in ("skipped", "acked", "done", "purged")]
         start = position(offset(group.counters.get("from", "0-0")))
         found["groups"].append((*where, position(group.last), *numbers, start))
         found["pending"] += [(*where, position(entry)) for entry in group.pending]
@@ -124,6 +127,8 @@ def _groups(fence: Fence, found: dict[str, list[Row]]) -> None:
         for set_ in ("retry", "holders", "parked", "dead"):
             ids: list[str] = getattr(group, set_)
             found["held"] += [(*where, message_id, set_) for message_id in ids]
+        found["marks"] += [(*where, message_id, "quarantined") for message_id in group.quarantined]
+        found["marks"] += [(*where, message_id, "purged") for message_id in group.purged]
         for set_, envelopes in (("waiting", group.waiting), ("graves", group.graves)):
             for message_id, body in envelopes.items():
                 if message_id.endswith((":n", ":s")):  # how often it was begun, its place among the parked

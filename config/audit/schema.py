@@ -13,7 +13,7 @@ CREATE TEMP TABLE entries (topic text, partition text, position bigint, fenced b
 -- A consumer group's raw state in a partition at the fence, beside the counters it claims. `start`: the position after
 -- which it began, or was last put.
 CREATE TEMP TABLE groups (topic text, partition text, name text, last bigint, skipped bigint, acked bigint,
-                          done bigint, start bigint);
+                          done bigint, purged bigint, start bigint);
 CREATE TEMP TABLE partitions (topic text, partition text, appended bigint, trimmed bigint, scheduled bigint,
                               promoted bigint, cancelled bigint, ever_added bigint, length bigint, last_deleted text);
 -- Delayed messages that are not in the log yet; set_ is later or drafts, and each must be in both.
@@ -25,6 +25,8 @@ CREATE TEMP TABLE envelopes (topic text, partition text, name text, message_id t
                              event text, order_id text);
 -- In ordered mode: the message that each blocked key waits for.
 CREATE TEMP TABLE heads (topic text, partition text, name text, key text, message_id text);
+-- What is said of messages: that a dead one is quarantined, or that one was dead and an operator purged it.
+CREATE TEMP TABLE marks (topic text, partition text, name text, message_id text, mark text);
 CREATE TEMP TABLE subscriptions (name text, topic text, event text);
 
 -- Admissions, read from entries of orders.placed and from envelopes of group orders.
@@ -41,13 +43,13 @@ CREATE TEMP TABLE applied (sale_id bigint, ledger_id bigint);
 CREATE TEMP TABLE announced (sale_id bigint, starts_at_ms bigint, ends_at_ms bigint, per_user_limit bigint,
                              price_cents bigint);
 -- Every admission there is evidence of, from its entry, its envelope or, when both are gone, its answer.
--- state: where group orders had it at the fence: undelivered, pending, retry, parked, dead, acked; answered: only its
--- answer is left; later: it came after the fence.
+-- state: where group orders had it at the fence: undelivered, pending, retry, parked, dead, purged, acked; answered:
+-- only its answer is left; later: it came after the fence.
 CREATE TEMP TABLE admitted (order_id text, sale_id bigint, user_id bigint, key text, quantity bigint,
                             price_cents bigint, placed_at_ms bigint, state text);
 -- What a full scan of a partition comes to for a group, beside the counters. `ever_added` is Redis's own count.
 CREATE TEMP TABLE scan (topic text, partition text, name text, skipped bigint, acked bigint, done bigint,
-                        ever_added bigint, pending bigint, undelivered bigint, held bigint);
+                        purged bigint, ever_added bigint, pending bigint, undelivered bigint, held bigint);
 -- What had not come to rest when the audit was told to wait for it.
 CREATE TEMP TABLE on_its_way (what text, count bigint);
 
@@ -66,7 +68,7 @@ INSERT INTO admitted
          CASE WHEN fenced THEN 'answered' ELSE 'later' END
   FROM answers a WHERE NOT EXISTS (SELECT FROM placed p WHERE p.order_id = a.order_id);
 INSERT INTO scan
-  SELECT g.topic, g.partition, g.name, g.skipped, g.acked, g.done, p.ever_added, coalesce(w.pending, 0),
+  SELECT g.topic, g.partition, g.name, g.skipped, g.acked, g.done, g.purged, p.ever_added, coalesce(w.pending, 0),
          coalesce(u.undelivered, 0), coalesce(h.held, 0)
   FROM groups g JOIN partitions p USING (topic, partition)
   LEFT JOIN (SELECT topic, partition, name, count(*) AS pending FROM pending GROUP BY 1, 2, 3) w

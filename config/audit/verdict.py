@@ -107,7 +107,7 @@ def _offenders(session: psycopg.Connection[Any], check: Check) -> tuple[list[str
 def _unresolved(session: psycopg.Connection[Any]) -> tuple[str, ...]:
     rows = session.execute(f"""
         SELECT format('order %s of user %s in sale %s: %s', order_id, user_id, sale_id, state) FROM admitted a
-        WHERE state NOT IN ('acked', 'answered')
+        WHERE state NOT IN ('acked', 'answered', 'purged')
           AND NOT EXISTS (SELECT FROM orders o WHERE o.order_id = a.order_id)
         ORDER BY placed_at_ms LIMIT {SHOWN}""").fetchall()  # noqa: S608  (an int)
     return tuple(row[0] for row in rows)

@@ -36,9 +36,10 @@ class Parked(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     traceback: str = ""
     replays: int = 0
+    quarantined: bool = False  # replayed as often as it may be, and failed again
 
     @classmethod
-    def of(cls, delivery: Delivery, failure: Failure, *, at_ms: int, replays: int = 0) -> Parked:
+    def of(cls, delivery: Delivery, failure: Failure, *, at_ms: int, quarantined: bool = False) -> Parked:
         message = delivery.message
         return cls(
             id=message.id,
@@ -57,8 +58,13 @@ class Parked(msgspec.Struct, frozen=True, kw_only=True):
             last_failed_at_ms=at_ms,
             reason=failure.reason[:2000],
             traceback=failure.traceback[-8000:],
-            replays=replays,
+            replays=delivery.replays,
+            quarantined=quarantined,
         )
+
+    def again(self) -> Parked:
+        """As it goes back to its group: one replay more, and attempts from one."""
+        return msgspec.structs.replace(self, replays=self.replays + 1, attempts=0, quarantined=False)
 
     def delivery(self, attempt: int) -> Delivery:
         message = Message(

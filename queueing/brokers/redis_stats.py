@@ -10,7 +10,7 @@ from queueing.broker import GroupStats
 
 Log = tuple[str, str]  # topic, partition
 _PER_LOG = 4
-_PER_GROUP = 6
+_PER_GROUP = 7
 
 
 def read_stats(client: Any, where: Sequence[tuple[str, str, str]]) -> list[GroupStats]:
@@ -29,11 +29,14 @@ def read_stats_at(client: Any, where: Sequence[tuple[str, str, str]]) -> tuple[i
             pipe.zcard(keys.later(topic, partition))
             pipe.xlen(keys.log(topic, partition))
         for topic, partition, group in where:
-            pipe.hmget(keys.counters(topic, partition, group), "skipped", "acked", "done", "retried", "buried")
+            pipe.hmget(
+                keys.counters(topic, partition, group), "skipped", "acked", "done", "purged", "retried", "buried"
+            )
             pipe.zcard(keys.retry(topic, partition, group))
             pipe.hlen(keys.holders(topic, partition, group))
             pipe.zcard(keys.dead(topic, partition, group))
             pipe.zcard(keys.parked(topic, partition, group))
+            pipe.scard(keys.quarantined(topic, partition, group))
             pipe.xpending(keys.log(topic, partition), group)
         clock, *replies = pipe.execute(raise_on_error=False)
     if isinstance(clock, Exception):
@@ -44,9 +47,9 @@ def read_stats_at(client: Any, where: Sequence[tuple[str, str, str]]) -> tuple[i
     first_undelivered = _first_undelivered(client, where, {log: infos for log, (_, infos, _, _) in about_logs.items()})
     stats = []
     for number, (topic, partition, group) in enumerate(where):
-        seen, delayed, held, dead, parked, pending = rows[number]
+        seen, delayed, held, dead, parked, quarantined, pending = rows[number]
         in_flight, first_pending = _pending(pending)
-        skipped, acked, done, retried, buried = (int(value or 0) for value in seen)
+        skipped, acked, done, purged, retried, buried = (int(value or 0) for value in seen)
         (appended, trimmed), infos, later, kept = about_logs[topic, partition]
         if not _has_begun(infos, group):
             skipped = int(trimmed or 0)  # it will start with the first entry that is kept
@@ -66,6 +69,8 @@ def read_stats_at(client: Any, where: Sequence[tuple[str, str, str]]) -> tuple[i
                 parked=parked,
                 retried=retried,
                 buried=buried,
+                quarantined=quarantined,
+                purged=purged,
                 oldest_age_ms=max(0, now_ms - oldest),
                 later=later,
                 trimmed=int(trimmed or 0),

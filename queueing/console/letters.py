@@ -12,6 +12,7 @@ import msgspec
 
 from queueing.brokers.envelope import Parked
 from queueing.console.plain import visible
+from queueing.dead import Buried
 
 SHOWN = 100_000  # characters of a payload; a page of five megabytes helps nobody
 
@@ -45,10 +46,23 @@ class Address(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """Texts are safe to print on a terminal; a template still escapes them."""
+    """Texts are safe to print on a terminal; a template still escapes them.
+
+    hidden_characters: how much of the payload is not shown.
+    """
 
     group: str
     parked: Parked
+    buried_at_ms: int
+    hidden_characters: int = 0
+
+    @classmethod
+    def of(cls, buried: Buried) -> DeadLetter:
+        """Without the rest of a large payload: of a hundred letters, each may have five megabytes."""
+        parked, hidden = buried.letter, max(0, len(buried.letter.body) - SHOWN)
+        if hidden:
+            parked = msgspec.structs.replace(parked, body=parked.body[:SHOWN])
+        return cls(buried.group, parked, buried.buried_at_ms, hidden)
 
     @property
     def address(self) -> Address:
@@ -78,16 +92,20 @@ class DeadLetter:
     def payload(self) -> str:
         """Indented when it is JSON."""
         text = self.parked.body
-        if len(text) > SHOWN:
-            return visible(text[:SHOWN])
+        if self.hidden_characters:
+            return visible(text)
         with suppress(ValueError, RecursionError):  # then it is shown as it came
             text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
         return visible(text)
 
     @property
-    def hidden_characters(self) -> int:
-        """How much of the payload is not shown."""
-        return max(0, len(self.parked.body) - SHOWN)
+    def origin(self) -> str:
+        """Where it was read first."""
+        return visible(f"{self.parked.topic}, partition {self.parked.partition}, offset {self.parked.offset}")
+
+    @property
+    def buried_at(self) -> datetime:
+        return _utc(self.buried_at_ms)
 
     @property
     def produced_at(self) -> datetime:

@@ -73,9 +73,15 @@ def tiles(reading: Reading) -> list[Tile]:
             else _cell("drain", "drain_s", words.span(drain), drain, note=over),
         ),
         _tile("Parked", "parked", total and total.parked, words.count, "behind a message of their key that failed"),
-        _tile("Dead letters", "dead", total and total.dead, words.count, "waiting for an operator", link="dead"),
+        _tile("Dead letters", "dead", total and total.dead, words.count, _dead_note(total), link="dead"),
         Tile(label="Age of this sample", cell=_age(reading)),
     ]
+
+
+def _dead_note(total: Counts | None) -> str:
+    if total and total.quarantined:
+        return f"waiting for an operator; {words.count(total.quarantined)} quarantined"
+    return "waiting for an operator"
 
 
 def _tile(label: str, name: str, value: Any, text: Any, note: str, *, link: str = "") -> Tile:

@@ -13,6 +13,7 @@ _OF_A_TOPIC = ("group", "topic")
 _COUNTERS = {
     "appended": ("sluice_queue_appended", "Messages appended for this group since the log began"),
     "acked": ("sluice_queue_acked", "Messages this group has acknowledged"),
+    "purged": ("sluice_queue_purged", "Dead letters an operator had forgotten"),
 }
 _GAUGES = {
     "lag": ("sluice_queue_lag_messages", "Messages nobody of this group has acknowledged"),
@@ -21,6 +22,7 @@ _GAUGES = {
     "later": ("sluice_queue_later_messages", "Messages published for later that are not due yet"),
     "parked": ("sluice_queue_parked_messages", "Messages waiting behind one of their key that failed"),
     "dead": ("sluice_queue_dead_messages", "Dead letters waiting for an operator"),
+    "quarantined": ("sluice_queue_quarantined_messages", "Dead letters replayed as often as they may be"),
 }
 
 

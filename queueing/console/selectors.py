@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from queueing.brokers.redis_dead import dead_called, newest_dead
+from collections.abc import Iterable, Iterator
+
+from queueing.brokers.redis_dead import dead_called
 from queueing.conf import subscriptions
+from queueing.console.choosing import Choice, chosen
 from queueing.console.letters import Address, DeadLetter
 from queueing.console.link import client
 from queueing.console.reading import Reader, Reading
-from queueing.console.sampling import Place, places
+from queueing.dead import Buried
 
 PAGE = 100
 
@@ -19,25 +22,16 @@ def read_queue() -> Reading:
     return _reader.read()
 
 
-def dead_letters(*, group: str = "", limit: int = PAGE) -> list[DeadLetter]:
-    """The last buried of one group, or of all, newest first.
+def dead_letters(choice: Choice) -> list[DeadLetter]:
+    """Those an operator means, large payloads cut.
 
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    return [DeadLetter(of, parked) for of, parked in newest_dead(client(), _places_of(group), limit=limit)]
+    return [DeadLetter.of(buried) for buried in chosen(choice, client())]
 
 
-def dead_letters_called(message_id: str, *, group: str = "") -> list[DeadLetter]:
-    """This message in one group's dead letters, or in every group's.
-
-    Raises:
-        redis.RedisError: Redis does not answer.
-    """
-    return [DeadLetter(of, parked) for of, parked in dead_called(client(), _places_of(group), message_id)]
-
-
-def find_dead_letter(address: Address) -> DeadLetter | None:
+def find_dead_letter(address: Address) -> Buried | None:
     """
     Raises:
         redis.RedisError: Redis does not answer.
@@ -45,9 +39,15 @@ def find_dead_letter(address: Address) -> DeadLetter | None:
     if address.group not in subscriptions():
         return None
     place = (address.topic, address.partition, address.group)
-    found = dead_called(client(), [place], address.id)
-    return DeadLetter(*found[0]) if found else None
+    return next(iter(dead_called(client(), [place], address.id)), None)
 
 
-def _places_of(group: str) -> list[Place]:
-    return [place for place in places() if group in ("", place[2])]
+def addressed(addresses: Iterable[Address]) -> Iterator[Buried]:
+    """Those of them that are still dead.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    for address in addresses:
+        if found := find_dead_letter(address):
+            yield found

@@ -1,77 +1,136 @@
-"""What operators do to the queue. Every action leaves a row in the admin's log: who, when, what, how many."""
+"""What operators do to dead letters. Every action leaves a row in the admin's log: who, when, what, how many."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.models import CHANGE, DELETION, LogEntry
 from django.contrib.contenttypes.models import ContentType
+from redis.exceptions import RedisError
 
+from queueing.brokers.redis_dead import MOST_BYTES
 from queueing.conf import make_broker
-from queueing.console.letters import Address
 from queueing.console.plain import visible
+from queueing.dead import Buried
 from queueing.errors import BrokerUnavailable
 from queueing.models import Queue
 
+AT_ONCE = 100
 NAMED = 20  # ids written out in the log; the rest are counted
 
+Progress = Callable[["Outcome"], None]
+Action = Literal["replay", "purge"]
+_DONE = {"replay": "Replayed", "purge": "Purged"}
 
-@dataclass(frozen=True, slots=True)
-class Replayed:
+
+@dataclass(slots=True)
+class Outcome:
+    """asked: how many were meant. quarantined: how many were skipped as such. broken_off: why, when Redis went away on
+    the way; a few more may have moved than `moved` says."""
+
+    action: Action
     asked: int
-    moved: int
-    broken_off: str = ""  # why, when Redis went away on the way; one more may have moved than `moved` says
+    moved: int = 0
+    quarantined: int = 0
+    broken_off: str = ""
+    ids: list[str] = field(default_factory=list)
+
+    @property
+    def gone(self) -> int:
+        """Moved by somebody else, or buried again, since they were asked for."""
+        return max(0, self.asked - self.moved - self.quarantined)
 
     def __str__(self) -> str:
-        gone = self.asked - self.moved
-        text = f"Replayed {self.moved} of {self.asked} dead letter{'' if self.asked == 1 else 's'}"
+        text = f"{_DONE[self.action]} {self.moved:,} of {self.asked:,} dead letter{'' if self.asked == 1 else 's'}"
         if self.broken_off:
             return f"{text}, then Redis stopped answering: look again what is left"
-        return f"{text}; {gone} had been replayed before" if gone else text
+        if self.quarantined:
+            text += f"; {self.quarantined:,} quarantined, which only an explicit wish replays"
+        return f"{text}; {self.gone:,} had been moved before" if self.gone else text
 
 
-def replay_dead_letters(*, user: Any, addresses: Sequence[Address]) -> Replayed:
-    """Move each back to the group that failed, with the same id, due now. What is not there any more changes nothing.
+def replay_dead_letters(
+    *,
+    user: Any,
+    letters: Iterable[Buried],
+    asked: int,
+    about: str,
+    quarantined: bool = False,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Move each back to the group that failed, with the same id, due now. What is not dead any more changes nothing.
 
-    user: who asks; must have queueing.operate, which the caller checks.
+    Interrupted anywhere and run again it does the rest: a letter is dead or back in its group, never both.
+    letters: read as they are needed. user: who asks; must have queueing.operate, which the caller checks.
+    quarantined: those, too, that were replayed as often as they may be.
     """
-    addresses = list(dict.fromkeys(addresses))
-    # Written down before it begins: an action that dies half way must not be one that nobody did.
+    outcome = Outcome("replay", asked)
+    return _act(outcome, user, letters, about, skip_quarantined=not quarantined, progress=progress)
+
+
+def purge_dead_letters(
+    *, user: Any, letters: Iterable[Buried], asked: int, about: str, progress: Progress | None = None
+) -> Outcome:
+    """Forget each for good. What was parked behind one goes on.
+
+    letters, user: see replay_dead_letters.
+    """
+    return _act(Outcome("purge", asked), user, letters, about, skip_quarantined=False, progress=progress)
+
+
+def _act(
+    outcome: Outcome,
+    user: Any,
+    letters: Iterable[Buried],
+    about: str,
+    *,
+    skip_quarantined: bool,
+    progress: Progress | None,
+) -> Outcome:
+    # Written down before it begins, and as it goes: an action that dies half way must not be one that nobody did.
     entry = LogEntry.objects.create(
         user=user,
         content_type=ContentType.objects.get_for_model(Queue),
-        object_id=visible(addresses[0].id)[:200] if len(addresses) == 1 else None,
-        object_repr=_about(addresses)[:200],
-        action_flag=CHANGE,
-        change_message=f"Replaying {len(addresses)}: {_named(addresses)}",
+        object_repr=visible(about)[:200],
+        action_flag=CHANGE if outcome.action == "replay" else DELETION,
+        change_message=f"{outcome} so far",
     )
-    outcome = _replay(addresses)
-    entry.change_message = f"{outcome}: {_named(addresses)}"
-    entry.save(update_fields=["change_message"])
+    broker = make_broker()
+    try:
+        for batch in _batches(letters):
+            willing = [buried for buried in batch if not (skip_quarantined and buried.letter.quarantined)]
+            outcome.quarantined += len(batch) - len(willing)
+            outcome.ids += [buried.letter.id[:64] for buried in willing[: NAMED - len(outcome.ids)]]
+            outcome.moved += (broker.replay if outcome.action == "replay" else broker.purge)(willing)
+            _write(entry, f"{outcome} so far", outcome)
+            if progress:
+                progress(outcome)
+    except (BrokerUnavailable, RedisError) as error:
+        outcome.broken_off = str(error)
+    finally:
+        broker.redis.close()
+    _write(entry, str(outcome), outcome)
     return outcome
 
 
-def _replay(addresses: Sequence[Address]) -> Replayed:
-    moved = 0
-    broker = make_broker()
-    try:
-        for group, topic, partition, message_id in addresses:
-            moved += broker.replay(group, topic, partition, message_id)
-    except BrokerUnavailable as error:
-        return Replayed(len(addresses), moved, broken_off=str(error))
-    finally:
-        broker.redis.close()
-    return Replayed(len(addresses), moved)
+def _write(entry: LogEntry, text: str, outcome: Outcome) -> None:
+    more = outcome.moved - len(outcome.ids)
+    named = ", ".join(outcome.ids) + (f" and {more:,} more" if more > 0 else "")
+    entry.change_message = visible(f"{text}: {named}" if named else text)
+    entry.save(update_fields=["change_message"])
 
 
-def _about(addresses: Sequence[Address]) -> str:
-    groups = ", ".join(sorted({address.group for address in addresses}))
-    return visible(f"{len(addresses)} dead letter{'' if len(addresses) == 1 else 's'} of {groups}")
-
-
-def _named(addresses: Sequence[Address]) -> str:
-    ids = ", ".join(address.id[:64] for address in addresses[:NAMED])
-    more = len(addresses) - NAMED
-    return visible(f"{ids} and {more} more" if more > 0 else ids)
+def _batches(letters: Iterable[Buried]) -> Iterator[list[Buried]]:
+    """Few and small enough to be moved at once."""
+    batch: list[Buried] = []
+    size = 0
+    for buried in letters:
+        batch.append(buried)
+        size += len(buried.letter.body)
+        if len(batch) == AT_ONCE or size > MOST_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

@@ -21,6 +21,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     later: int = 0  # published for later: in no log yet, and no lag
     parked: int = 0  # in ordered mode: they wait behind a message of their key that failed
     dead: int = 0
+    quarantined: int = 0  # of the dead: replayed as often as they may be
+    purged: int = 0  # dead letters that an operator had forgotten
     oldest_age_ms: int = 0  # of the oldest entry nobody acknowledged
 
 
@@ -76,5 +78,7 @@ def added_up(rows: Iterable[GroupStats]) -> dict[str, Any]:
         "later": sum(row.later for row in rows),
         "parked": sum(row.parked for row in rows),
         "dead": sum(row.dead for row in rows),
+        "quarantined": sum(row.quarantined for row in rows),
+        "purged": sum(row.purged for row in rows),
         "oldest_age_ms": max((row.oldest_age_ms for row in rows), default=0),
     }

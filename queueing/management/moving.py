@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from datetime import datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-from django.utils.dateparse import parse_datetime
+from django.core.management.base import CommandError
 
 from queueing.broker import BEGINNING, END, Position
 from queueing.conf import subscriptions
@@ -15,13 +12,14 @@ from queueing.console import words
 from queueing.console.moving import Move, NotRebuildable, forget_rate, pause_group, prune, reset_group, set_rate
 from queueing.errors import BrokerUnavailable
 from queueing.fence import current_epoch, raise_epoch
+from queueing.management.asking import AskingCommand, as_moment
 from queueing.subscription import WHOLE_GROUP
 
 OFF, DECLARED = "off", "declared"
 
 
-class MovingCommand(BaseCommand):
-    """A part of the command `queue`, which brings `_table` and `_json`."""
+class MovingCommand(AskingCommand):
+    """A part of the command `queue`."""
 
     def add_moving_arguments(self, actions: Any) -> None:
         reset = actions.add_parser("reset", help="put a group somewhere else in a topic: what lies ahead comes again")
@@ -31,7 +29,9 @@ class MovingCommand(BaseCommand):
         to = reset.add_mutually_exclusive_group(required=True)
         to.add_argument("--beginning", dest="to", action="store_const", const=BEGINNING, help="of what is kept")
         to.add_argument("--end", dest="to", action="store_const", const=END, help="pass over everything there is")
-        to.add_argument("--to-time", dest="to", type=_moment, help="2026-11-20T12:00:00+00:00: what was appended since")
+        to.add_argument(
+            "--to-time", dest="to", type=as_moment, help="2026-11-20T12:00:00+00:00: what was appended since"
+        )
         to.add_argument("--to-offset", dest="to", help="1763641421000-0: the entry read next; needs --partition")
         again = reset.add_mutually_exclusive_group()
         again.add_argument("--redeliver", action="store_true", help="skip what was handled, by the inbox (the default)")
@@ -69,7 +69,7 @@ class MovingCommand(BaseCommand):
 
         moves = move(dry_run=True)
         if not options["dry_run"]:
-            self._confirm(
+            self.confirm(
                 f"Put {group} back to {sum(m.lag for m in moves):,} messages behind, from "
                 f"{sum(m.lag_before for m in moves):,}, in {len(moves)} partition(s) of {topic}?",
                 yes=options["yes"],
@@ -117,7 +117,7 @@ class MovingCommand(BaseCommand):
     def _prune(self, **options: Any) -> None:
         try:
             if not options["dry_run"]:
-                self._confirm("Delete inbox rows of messages that can no longer come?", yes=options["yes"])
+                self.confirm("Delete inbox rows of messages that can no longer come?", yes=options["yes"])
             gone = prune(dry_run=options["dry_run"])
         except BrokerUnavailable as error:
             raise CommandError(str(error)) from error
@@ -129,24 +129,10 @@ class MovingCommand(BaseCommand):
 
     def _new_epoch(self, **options: Any) -> None:
         before = current_epoch()
-        self._confirm(f"End epoch {before}? Partitions of ordered groups pause for about a second.", yes=options["yes"])
+        self.confirm(f"End epoch {before}? Partitions of ordered groups pause for about a second.", yes=options["yes"])
         raise_epoch(above=before)
         epoch = current_epoch()
         return self._json({"epoch": epoch}) if options["json"] else self.stdout.write(f"Epoch {epoch} begins.")
-
-    def _confirm(self, question: str, *, yes: bool) -> None:
-        if yes:
-            return
-        if not sys.stdin.isatty():
-            raise CommandError("nobody is there to ask; --yes does it")
-        if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
-            raise CommandError("nothing was changed")
-
-    def _table(self, head: list[str], rows: list[list[str]]) -> None:
-        raise NotImplementedError
-
-    def _json(self, value: Any) -> None:
-        raise NotImplementedError
 
 
 def _rate(text: str) -> float | str:
@@ -156,10 +142,3 @@ def _rate(text: str) -> float | str:
     if not 0 < rate < float("inf"):
         raise ValueError(text)
     return rate
-
-
-def _moment(text: str) -> int:
-    moment: datetime | None = parse_datetime(text)
-    if moment is None or moment.tzinfo is None:
-        raise ValueError(text)
-    return int(moment.timestamp() * 1000)

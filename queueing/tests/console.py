@@ -35,12 +35,13 @@ def bury(
     *,
     reason: str = "OvenCold: 12°",
     traceback: str = "Traceback: …",
+    quarantine: bool = False,
 ) -> list[Delivery]:
     """These messages, dead in the group "orders"."""
     broker.produce(messages)
     deliveries = read(broker, len(messages))
     for delivery in deliveries:
-        assert broker.bury(GROUP, "ada", delivery, Failure(reason, traceback))
+        assert broker.bury(GROUP, "ada", delivery, Failure(reason, traceback), quarantine=quarantine)
     return deliveries
 
 

@@ -108,10 +108,10 @@ class OrderedWorld(World):
             return not any(row.parked for row in rows)
         self.mended = True
         self.broken = self.poison = self.hanging = frozenset()
-        for (topic, partition, group), view in list(broker._groups.items()):
-            for message_id, (delivery, _) in list(view.dead.items()):
-                self.ever_dead.add(delivery.message.event().number)  # type: ignore[attr-defined]
-                assert broker.replay(group, topic, partition, message_id)
+        for topic, partition, group in broker._groups:
+            for buried in broker.dead_letters(group, topic, partition):
+                self.ever_dead.add(buried.letter.delivery(1).message.event().number)  # type: ignore[attr-defined]
+                assert broker.replay([buried]) == 1
         return False
 
     def _process(self, broker: MemoryBroker) -> greenlet:

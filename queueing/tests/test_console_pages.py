@@ -13,12 +13,14 @@ import redis
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import get_resolver, reverse
+from prometheus_client import CollectorRegistry, generate_latest
 
 from queueing.broker import Failure
 from queueing.brokers.redis_streams import RedisStreamsBroker
 from queueing.conf import make_broker
 from queueing.console import selectors
 from queueing.console.letters import Address
+from queueing.console.prometheus import QueueCollector
 from queueing.console.reading import Reader
 from queueing.tests.console import GROUP, NASTY, PLACED, TOPICS, bury, person, placed, read, token
 
@@ -26,7 +28,9 @@ QUEUE = "/admin/queueing/queue/"
 SAMPLE = f"{QUEUE}sample/"
 DEAD = f"{QUEUE}dead/"
 LETTER = f"{DEAD}letter/"
-REPLAY = f"{DEAD}replay/"
+ACT = f"{DEAD}act/"
+GROUP_PAGE = f"{QUEUE}group/"
+RESET = f"{GROUP_PAGE}reset/"
 
 
 @pytest.fixture(autouse=True)
@@ -57,50 +61,75 @@ def operator(people: dict[str, Client]) -> Client:
 
 
 def dead_ids(broker: RedisStreamsBroker) -> set[str]:
-    return {parked.id for parked in broker.dead_letters(GROUP, TOPICS)}
+    return {
+        buried.letter.id
+        for topic in TOPICS
+        for partition in broker.partitions(topic)
+        for buried in broker.dead_letters(GROUP, topic, partition, limit=1000)
+    }
 
 
-MATRIX = {
-    # route: (method, answer to a reader, answer to an operator). Others are sent to the login page.
-    "queueing_queue_changelist": ("get", 200, 200),
-    "queueing_queue_sample": ("get", 200, 200),
-    "queueing_queue_dead": ("get", 200, 200),
-    "queueing_queue_letter": ("get", 200, 200),
-    "queueing_queue_replay": ("post", 403, 302),
+def state(broker: RedisStreamsBroker) -> tuple[int, int, int, int, bool]:
+    """What any action of an operator would change: dead, delayed, purged, lag; and whether the group is paused."""
+    rows = broker.stats({GROUP: TOPICS})
+    counts = [sum(getattr(row, name) for row in rows) for name in ("dead", "delayed", "purged", "lag")]
+    return (*counts, broker.is_paused(GROUP))  # type: ignore[return-value]
+
+
+BACK = {"topic": PLACED, "to": "beginning"}
+MATRIX: dict[str, tuple[str, dict[str, str], tuple[int, int, int, int, bool] | None]] = {
+    # what: (route, form, the state it leaves behind). Without a state it only looks, and a reader may, too. Whoever is
+    # no staff is sent to the login page.
+    "look at the queue": ("changelist", {}, None),
+    "look at its numbers": ("sample", {}, None),
+    "look at dead letters": ("dead", {}, None),
+    "look at one": ("letter", {}, None),
+    "look at a group": ("group", {}, None),
+    "replay": ("act", {"action": "replay", "confirmed": "yes"}, (0, 1, 0, 0, False)),
+    "purge": ("act", {"action": "purge", "confirmed": "1"}, (0, 0, 1, 0, False)),
+    "pause": ("pause", {"action": "pause"}, (1, 0, 0, 0, True)),
+    "resume": ("pause", {"action": "resume"}, (1, 0, 0, 0, False)),
+    "reset": ("reset", {**BACK, "confirmed": GROUP}, (1, 0, 0, 1, False)),
 }
 
 
 def test_every_route_of_the_console_is_in_the_matrix() -> None:
     names = {name for _, resolver in get_resolver().namespace_dict.values() for name in resolver.reverse_dict}
 
-    assert {name for name in names if str(name).startswith("queueing_")} == set(MATRIX)
+    routes = {f"queueing_queue_{route}" for route, _, _ in MATRIX.values()}
+    assert {name for name in names if str(name).startswith("queueing_")} == routes
 
 
-@pytest.mark.parametrize("route", MATRIX)
+@pytest.mark.parametrize("what", MATRIX)
 @pytest.mark.parametrize("who", ["anonymous", "shopper", "reader", "operator"])
-def test_who_may_do_what(people: dict[str, Client], broker: RedisStreamsBroker, route: str, who: str) -> None:
+def test_who_may_do_what(people: dict[str, Client], broker: RedisStreamsBroker, what: str, who: str) -> None:
     [letter] = bury(broker, [placed()])
-    method, reader, operator = MATRIX[route]
-    data = {"letter": token(letter), "confirmed": "yes"}
+    route, form, after = MATRIX[what]
+    data = {"letter": token(letter), "group": GROUP, **form}
+    if what == "resume":
+        broker.pause(GROUP)
+    before = state(broker)
 
-    answer = getattr(people[who], method)(reverse(f"admin:{route}"), data)
+    ask = people[who].get if after is None else people[who].post
+    answer = ask(reverse(f"admin:queueing_queue_{route}"), data)
 
     if who in ("anonymous", "shopper"):
         assert answer.status_code == 302
         assert answer["Location"].startswith("/admin/login/?next=")
     else:
-        assert answer.status_code == {"reader": reader, "operator": operator}[who]
+        allowed = 200 if after is None else 302
+        assert answer.status_code == (allowed if who == "operator" or after is None else 403)
         assert not answer.headers.get("Location", "").startswith("/admin/login/")
-    replayed = route == "queueing_queue_replay" and who == "operator"
-    assert dead_ids(broker) == (set() if replayed else {letter.message.id})
-    assert LogEntry.objects.count() == replayed
+    acted = after is not None and who == "operator"
+    assert state(broker) == (after if acted else before)
+    assert [entry.user.username for entry in LogEntry.objects.all()] == (["operator"] if acted else [])
 
 
 @pytest.mark.parametrize("who", ["anonymous", "shopper", "reader", "operator"])
 def test_nobody_replays_by_following_a_link(people: dict[str, Client], broker: RedisStreamsBroker, who: str) -> None:
     [letter] = bury(broker, [placed()])
 
-    answer = people[who].get(REPLAY, {"letter": token(letter), "confirmed": "yes"})
+    answer = people[who].get(ACT, {"letter": token(letter), "confirmed": "yes", "action": "replay"})
 
     assert answer.status_code in (302, 405)
     assert dead_ids(broker) == {letter.message.id}
@@ -113,7 +142,7 @@ def test_a_replay_from_another_site_is_refused(
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(django_user_model.objects.get(username="operator"))
 
-    answer = strict.post(REPLAY, {"letter": token(letter), "confirmed": "yes"})
+    answer = strict.post(ACT, {"letter": token(letter), "confirmed": "yes", "action": "replay"})
 
     assert answer.status_code == 403
     assert dead_ids(broker) == {letter.message.id}
@@ -169,7 +198,7 @@ def test_a_reader_is_told_why_there_is_no_button(people: dict[str, Client], brok
 
     page = people["reader"].get(DEAD).content.decode()
 
-    assert "Can replay dead letters" in page
+    assert "Can operate the queue" in page
     assert "Replay selected" not in page
     assert 'type="checkbox"' not in page.replace("data-select-all", "")
 
@@ -184,7 +213,7 @@ def test_what_a_message_says_is_text_and_nothing_else(operator: Client, broker: 
     for page in (
         operator.get(DEAD).content.decode(),
         operator.get(LETTER, where).content.decode(),
-        operator.post(REPLAY, where).content.decode(),
+        operator.post(ACT, {**where, "action": "purge"}).content.decode(),
     ):
         assert "<script>window" not in page
         assert "<img src=x" not in page
@@ -210,10 +239,16 @@ def test_an_entry_of_another_program_can_be_looked_at(operator: Client, broker: 
     assert "<b>" not in details.content.decode()
 
 
+def test_what_is_neither_replay_nor_purge_is_refused(operator: Client, broker: RedisStreamsBroker) -> None:
+    [letter] = bury(broker, [placed()])
+
+    assert operator.post(ACT, {"letter": token(letter), "action": "<script>"}).status_code == 400
+
+
 def test_replaying_asks_first_with_the_number(operator: Client, broker: RedisStreamsBroker) -> None:
     letters = bury(broker, [placed() for _ in range(3)])
 
-    answer = operator.post(REPLAY, {"letter": [token(letter) for letter in letters]})
+    answer = operator.post(ACT, {"letter": [token(letter) for letter in letters], "action": "replay"})
 
     assert "Replay 3 dead letters?" in answer.content.decode()
     assert len(dead_ids(broker)) == 3
@@ -226,7 +261,7 @@ def test_a_replay_moves_the_letters_and_writes_down_who_when_what_and_how_many(
     letters = bury(broker, [placed() for _ in range(3)])
     chosen = [token(letter) for letter in letters[:2]]
 
-    answer = operator.post(REPLAY, {"letter": chosen, "confirmed": "yes"}, follow=True)
+    answer = operator.post(ACT, {"letter": chosen, "confirmed": "yes", "action": "replay"}, follow=True)
 
     assert "Replayed 2 of 2 dead letters." in answer.content.decode()
     assert dead_ids(broker) == {letters[2].message.id}
@@ -242,12 +277,12 @@ def test_a_replay_moves_the_letters_and_writes_down_who_when_what_and_how_many(
 
 def test_a_second_replay_changes_nothing_and_says_so(operator: Client, broker: RedisStreamsBroker) -> None:
     [letter] = bury(broker, [placed()])
-    form = {"letter": token(letter), "confirmed": "yes"}
-    operator.post(REPLAY, form)
+    form = {"letter": token(letter), "confirmed": "yes", "action": "replay"}
+    operator.post(ACT, form)
 
-    answer = operator.post(REPLAY, form, follow=True)
+    answer = operator.post(ACT, form, follow=True)
 
-    assert "Replayed 0 of 1 dead letter; 1 had been replayed before." in answer.content.decode()
+    assert "Replayed 0 of 1 dead letter; 1 had been moved before." in answer.content.decode()
     assert len(broker.read_due(GROUP, "lin", TOPICS, 10)) == 1
     assert operator.get(LETTER, {"letter": token(letter)}).status_code == 404
 
@@ -259,21 +294,108 @@ def test_names_that_no_form_of_ours_made_are_refused(
     nonsense = nonsense.encode(errors="replace").decode()
 
     assert operator.get(LETTER, {"letter": nonsense}).status_code == 400
-    assert operator.post(REPLAY, {"letter": nonsense, "confirmed": "yes"}).status_code == 400
+    assert operator.post(ACT, {"letter": nonsense, "confirmed": "yes", "action": "replay"}).status_code == 400
 
 
 def test_names_of_places_that_do_not_exist_find_nothing(operator: Client, broker: RedisStreamsBroker) -> None:
     nowhere = [("nobody", PLACED, "7", "1"), (GROUP, "no.topic", "7", "1"), (GROUP, PLACED, "7", "1\0")]
     for address in itertools.starmap(Address, nowhere):
         assert operator.get(LETTER, {"letter": address.token}).status_code == 404
-        answer = operator.post(REPLAY, {"letter": address.token, "confirmed": "yes"}, follow=True)
+        answer = operator.post(ACT, {"letter": address.token, "confirmed": "yes", "action": "replay"}, follow=True)
         assert "Replayed 0 of 1" in answer.content.decode()
+
+
+def test_a_purge_wants_the_number_typed(operator: Client, broker: RedisStreamsBroker) -> None:
+    letters = bury(broker, [placed() for _ in range(3)])
+    form = {"letter": [token(letter) for letter in letters[:2]], "action": "purge"}
+
+    for confirmed in ({}, {"confirmed": "yes"}, {"confirmed": "3"}):
+        asked = operator.post(ACT, {**form, **confirmed}).content.decode()
+        assert "Type 2 to agree" in asked
+        assert "forgotten for good" in asked
+    assert len(dead_ids(broker)) == 3
+    assert not LogEntry.objects.exists()
+    answer = operator.post(ACT, {**form, "confirmed": "2"}, follow=True)
+
+    assert "Purged 2 of 2 dead letters." in answer.content.decode()
+    assert dead_ids(broker) == {letters[2].message.id}
+    entry = LogEntry.objects.get()
+    assert (entry.user.username, entry.object_repr) == ("operator", "2 dead letters of orders")
+    assert entry.is_deletion()
+    assert all(letter.message.id in entry.change_message for letter in letters[:2])
+
+
+def test_a_quarantined_letter_is_shown_as_such_and_replayed_only_on_an_explicit_wish(
+    operator: Client, broker: RedisStreamsBroker
+) -> None:
+    [letter] = bury(broker, [placed()], quarantine=True)
+    form = {"letter": token(letter), "action": "replay", "confirmed": "yes"}
+
+    assert "quarantined" in operator.get(DEAD).content.decode()
+    assert "quarantined" in operator.get(LETTER, form).content.decode()
+    assert "1 quarantined" in operator.get(QUEUE).content.decode()
+    registry = CollectorRegistry()
+    registry.register(QueueCollector())  # type: ignore[arg-type]
+    assert (
+        'sluice_queue_quarantined_messages{group="orders",topic="orders.placed"} 1.0'
+        in generate_latest(registry).decode()
+    )
+    refused = operator.post(ACT, form, follow=True)
+    assert "Replayed 0 of 1 dead letter; 1 quarantined" in refused.content.decode()
+    assert state(broker) == (1, 0, 0, 0, False)
+    agreed = operator.post(ACT, {**form, "quarantined": "yes"}, follow=True)
+
+    assert "Replayed 1 of 1 dead letter." in agreed.content.decode()
+    assert state(broker) == (0, 1, 0, 0, False)
+
+
+def test_a_reset_says_first_what_it_would_come_to(operator: Client, broker: RedisStreamsBroker) -> None:
+    broker.produce([placed() for _ in range(5)])
+    broker.ack(GROUP, "ada", read(broker, 10))
+
+    said = operator.post(RESET, {"group": GROUP, **BACK}).content.decode()
+    mistaken = operator.post(RESET, {"group": GROUP, **BACK, "confirmed": "payments"}).content.decode()
+
+    for page in (said, mistaken):
+        assert re.search(r"It is 0 messages behind in 1\s+partition, and would be 5", page)
+    assert state(broker)[3] == 0
+    moved = operator.post(RESET, {"group": GROUP, **BACK, "confirmed": GROUP}, follow=True).content.decode()
+
+    assert "Put orders in orders.placed: lag 0 before, 5 now." in moved
+    assert state(broker)[3] == 5
+    entry = LogEntry.objects.get()
+    assert entry.change_message.startswith("Put orders in orders.placed: lag 0 before, 5 now")
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({"topic": "no.topic", "to": "beginning"}, "Select a valid choice"),
+        ({"topic": PLACED, "to": "time"}, "Which time?"),
+        ({"topic": PLACED, "to": "<script>"}, "Select a valid choice"),
+        ({"topic": PLACED, "to": "time", "moment": "yesterday"}, "Enter a valid date/time"),
+    ],
+)
+def test_a_reset_that_makes_no_sense_is_explained(
+    operator: Client, broker: RedisStreamsBroker, form: dict[str, str], said: str
+) -> None:
+    answer = operator.post(RESET, {"group": GROUP, **form, "confirmed": GROUP})
+
+    assert answer.status_code == 200
+    assert said in answer.content.decode()
+    assert not LogEntry.objects.exists()
+
+
+def test_a_group_nobody_declared_has_no_page(operator: Client, broker: RedisStreamsBroker) -> None:
+    for name in ("", "nobody", NASTY):
+        assert operator.get(GROUP_PAGE, {"group": name}).status_code == 404
+        assert operator.post(RESET, {"group": name, **BACK}).status_code == 404
 
 
 def test_nothing_selected_replays_nothing(operator: Client, broker: RedisStreamsBroker) -> None:
     bury(broker, [placed()])
 
-    answer = operator.post(REPLAY, {"confirmed": "yes"}, follow=True)
+    answer = operator.post(ACT, {"confirmed": "yes", "action": "replay"}, follow=True)
 
     assert "Nothing was selected" in answer.content.decode()
     assert len(dead_ids(broker)) == 1

@@ -6,12 +6,13 @@ import pytest
 
 from queueing.brokers.memory import MemoryBroker
 from queueing.tests.conformance import TOPICS, BrokerConformance
+from queueing.tests.dead_conformance import DeadConformance
 from queueing.tests.ordered_conformance import OrderedConformance
 from queueing.tests.series_conformance import SeriesConformance
 
 
 class Clock:
-    now = 0.0
+    now = 1_000.0
 
     def __call__(self) -> float:
         return self.now
@@ -20,7 +21,7 @@ class Clock:
         self.now += seconds
 
 
-class TestMemoryBroker(BrokerConformance, SeriesConformance, OrderedConformance):
+class TestMemoryBroker(BrokerConformance, SeriesConformance, OrderedConformance, DeadConformance):
     @pytest.fixture
     def clock(self) -> Clock:
         return Clock()

@@ -186,9 +186,8 @@ def test_a_dead_head_keeps_its_key_until_it_is_replayed(broker, clock, kitchen, 
     assert (tally(broker)["dead"], tally(broker)["parked"]) == (1, 1)
 
     kitchen.refuses.clear()
-    for (topic, partition, group), view in broker._groups.items():
-        for message_id in list(view.dead):
-            broker.replay(group, topic, partition, message_id)
+    for topic, partition, group in broker._groups:
+        broker.replay(broker.dead_letters(group, topic, partition))
     work(clock, 2, worker)
 
     assert kitchen.of("ann") == ["ann-1", "ann-2"]

@@ -10,6 +10,7 @@ from queueing import keys
 from queueing.brokers.redis_streams import RedisStreamsBroker
 from queueing.errors import BrokerUnavailable
 from queueing.tests.conformance import TOPICS, BrokerConformance, parcel
+from queueing.tests.dead_conformance import DeadConformance
 from queueing.tests.ordered_conformance import OrderedConformance
 from queueing.tests.series_conformance import SeriesConformance
 
@@ -21,7 +22,7 @@ def broker(client: redis.Redis, redis_url: str) -> Iterator[RedisStreamsBroker]:
     broker.redis.close()
 
 
-class TestRedisStreamsBroker(BrokerConformance, SeriesConformance, OrderedConformance):
+class TestRedisStreamsBroker(BrokerConformance, SeriesConformance, OrderedConformance, DeadConformance):
     @pytest.fixture
     def pass_time(self, client: redis.Redis) -> Callable[[float], None]:
         def wait(seconds: float) -> None:
@@ -91,8 +92,8 @@ def test_an_entry_another_program_wrote_becomes_a_message_that_can_be_buried(
 
     assert strange.message.id == offset.decode()
     assert broker.bury("cooks", "ada", strange, _why())
-    [grave] = broker.dead_letters("cooks", ["parcels"])
-    assert grave.reason == "the oven is cold"
+    [buried] = broker.dead_letters("cooks", "parcels", strange.partition)
+    assert buried.letter.reason == "the oven is cold"
 
 
 def test_the_age_of_the_oldest_entry_is_on_redis_own_clock(broker: RedisStreamsBroker, client: redis.Redis) -> None:

@@ -31,7 +31,7 @@ def test_every_message_has_its_effect_once_whatever_happens() -> None:
         world = World(seed)
         broker = world.run()
 
-        dead = [delivery for view in broker._groups.values() for delivery, _ in view.dead.values()]
+        dead = [buried.letter.delivery(1) for view in broker._groups.values() for buried in view.dead.values()]
         dead_numbers = {delivery.message.event().number for delivery in dead}  # type: ignore[attr-defined]
         told = set(range(world.messages))
         # A good message whose process was killed each time it was begun is buried too: found, not lost.

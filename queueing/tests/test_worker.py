@@ -122,10 +122,10 @@ def test_a_message_that_keeps_failing_is_buried_with_its_reason(broker, clock, k
 
     assert kitchen.heard == ["fine"]
     assert tally(broker) == {"done": 1, "in_flight": 0, "delayed": 0, "dead": 1, "lag": 0}
-    [(delivery, failure)] = broker._groups["shelf", "0", "cooks"].dead.values()
-    assert delivery.attempt == 3
-    assert failure.reason == "ValueError: it leaks"
-    assert "Traceback" in failure.traceback
+    [buried] = broker.dead_letters("cooks", "shelf", "0")
+    assert buried.letter.attempts == 3
+    assert buried.letter.reason == "ValueError: it leaks"
+    assert "Traceback" in buried.letter.traceback
 
 
 def test_a_replayed_letter_that_was_mended_is_handled(broker, clock, kitchen, new_worker) -> None:
@@ -133,10 +133,9 @@ def test_a_replayed_letter_that_was_mended_is_handled(broker, clock, kitchen, ne
     sell(broker, "cracked")
     worker = new_worker()
     work(worker, clock, 60)
-    [message_id] = broker._groups["shelf", "0", "cooks"].dead
 
     kitchen.refuses.clear()
-    broker.replay("cooks", "shelf", "0", message_id)
+    assert broker.replay(broker.dead_letters("cooks", "shelf", "0")) == 1
     work(worker, clock, 2)
 
     assert kitchen.heard == ["cracked"]
@@ -203,8 +202,8 @@ def test_a_message_that_kills_its_process_is_buried_and_its_neighbours_are_not(
 
     assert sorted(kitchen.heard) == ["ann", "cem"]
     assert tally(broker) == {"done": 2, "in_flight": 0, "delayed": 0, "dead": 1, "lag": 0}
-    [(_, failure)] = broker._groups["shelf", "0", "cooks"].dead.values()
-    assert failure.reason.startswith("its process ended while handling it, 3 times: past the deadline of 6 s")
+    [buried] = broker.dead_letters("cooks", "shelf", "0")
+    assert buried.letter.reason.startswith("its process ended while handling it, 3 times: past the deadline of 6 s")
 
 
 def test_a_handler_that_calls_sys_exit_fails_like_any_other(broker, clock, kitchen, new_worker) -> None:
@@ -214,9 +213,9 @@ def test_a_handler_that_calls_sys_exit_fails_like_any_other(broker, clock, kitch
     work(new_worker(), clock, 60)
 
     assert sorted(kitchen.heard) == ["ann", "cem"]
-    [(_, failure)] = broker._groups["shelf", "0", "cooks"].dead.values()
-    assert failure.reason == "HandlerExited: the handler called sys.exit(3)"
-    assert "SystemExit: 3" in failure.traceback
+    [buried] = broker.dead_letters("cooks", "shelf", "0")
+    assert buried.letter.reason == "HandlerExited: the handler called sys.exit(3)"
+    assert "SystemExit: 3" in buried.letter.traceback
 
 
 def test_a_batch_that_falls_to_pieces_keeps_its_lease(broker, clock, kitchen, new_worker) -> None:
@@ -319,8 +318,8 @@ def test_what_cannot_be_read_is_buried_at_once_and_its_siblings_are_handled(
     new_worker().step(0)
 
     assert kitchen.heard == ["bob"]
-    [(_, failure)] = broker._groups["shelf", "0", "cooks"].dead.values()
-    assert failure.reason.startswith(reason)
+    [buried] = broker.dead_letters("cooks", "shelf", "0")
+    assert buried.letter.reason.startswith(reason)
 
 
 def test_entries_that_trickle_in_are_collected_ten_reads_a_second(broker, clock, kitchen, new_worker) -> None:

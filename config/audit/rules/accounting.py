@@ -17,9 +17,21 @@ RULE = Rule(
                           ' undelivered', topic, partition, name, acked, ever_added, skipped, pending, undelivered)
             FROM scan WHERE acked <> ever_added - skipped - pending - undelivered"""),
         Check("""
-            SELECT format('%s/%s, %s: %s done + %s held by the group, but %s acknowledged', topic, partition, name,
-                          done, held, ever_added - skipped - pending - undelivered)
-            FROM scan WHERE done + held <> ever_added - skipped - pending - undelivered"""),
+            SELECT format('%s/%s, %s: %s done + %s held by the group + %s purged, but %s acknowledged', topic,
+                          partition, name, done, held, purged, ever_added - skipped - pending - undelivered)
+            FROM scan WHERE done + held + purged <> ever_added - skipped - pending - undelivered"""),
+        Check("""
+            SELECT format('%s/%s, %s: %s purged by the counter, %s messages named', topic, partition, name, purged,
+                          named)
+            FROM groups LEFT JOIN LATERAL (
+              SELECT count(*) AS named FROM marks m
+              WHERE (m.topic, m.partition, m.name, m.mark) = (groups.topic, groups.partition, groups.name, 'purged')) n
+              ON true
+            WHERE purged < named OR (purged > 0 AND named = 0)"""),
+        Check("""
+            SELECT format('%s/%s, %s: message %s is quarantined and not dead', topic, partition, name, message_id)
+            FROM marks m LEFT JOIN held h USING (topic, partition, name, message_id)
+            WHERE m.mark = 'quarantined' AND h.set_ IS DISTINCT FROM 'dead'"""),
         Check("""
             SELECT format('%s/%s: %s appended, but %s in the log + %s trimmed', topic, partition, ever_added, length,
                           trimmed)

@@ -1,7 +1,8 @@
 """7. Every consumer's effect of every event happens once, and order per key holds.
 
 The inbox row and the effect are written in one transaction, so in one snapshot each event in a group's inbox has its
-effect; and each entry the group acknowledged is in its inbox, or among what it holds back (retries, dead letters).
+effect; and each entry the group acknowledged is in its inbox, or among what it holds back (retries, dead letters). What
+an operator purged had no effect and never will: each is named.
 """
 
 from __future__ import annotations
@@ -41,8 +42,11 @@ RULE = Rule(
     counted="SELECT count(*) FROM inbox",
     checks=(
         Check("""
-            SELECT format('%s/%s: %s acknowledged %s %s without having handled it', e.topic, e.partition, g.name,
-                          e.name, e.message_id)
+            SELECT format('%s/%s: %s acknowledged %s %s without having handled it%s', e.topic, e.partition, g.name,
+                          e.name, e.message_id,
+                          CASE WHEN EXISTS (SELECT FROM marks m WHERE m.mark = 'purged' AND (m.topic, m.partition,
+                            m.name, m.message_id) = (e.topic, e.partition, s.name, e.message_id))
+                          THEN ', as an operator purged it' ELSE '' END)
             FROM entries e
             JOIN subscriptions s ON s.topic = e.topic AND s.event = e.name
             JOIN groups g ON (g.topic, g.partition, g.name) = (e.topic, e.partition, s.name)

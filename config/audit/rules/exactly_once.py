@@ -1,7 +1,8 @@
 """3. Every admitted order exists exactly once, and none that was not admitted.
 
 An admission whose entry group orders has acknowledged has its row; any other is on its way to it (undelivered, pending,
-to be retried, or a dead letter) and listed as unresolved.
+to be retried, or a dead letter) and listed as unresolved. One that an operator purged will never have a row: its buyer
+was promised an order that does not exist, and this rule names it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ RULE = Rule(
             SELECT format('order %s: admitted for user %s, lost', order_id, user_id) FROM admitted a
             WHERE state IN ('acked', 'answered')
               AND NOT EXISTS (SELECT FROM orders o WHERE o.order_id = a.order_id)"""),
+        Check("""
+            SELECT format('order %s: admitted for user %s, and purged from the dead letters', order_id, user_id)
+            FROM admitted a
+            WHERE state = 'purged' AND NOT EXISTS (SELECT FROM orders o WHERE o.order_id = a.order_id)"""),
         Check("""
             SELECT format('order %s of user %s: never admitted', order_id, user_id) FROM orders o
             WHERE EXISTS (SELECT FROM gates g WHERE g.sale_id = o.sale_id)

@@ -96,6 +96,21 @@ class Scene:
         self.history[:] = self.world.history
         return parked
 
+    def purge(self) -> tuple[tuple[str, str, str], str]:
+        """Group orders failed with one more order of the kettles, and an operator purged it.
+
+        Returns topic, partition and group, and the id of the message that is gone.
+        """
+        self.world.ask("jon")
+        self.history[:] = self.world.history
+        topic, partition = "orders.placed", str(self.world.kettles.pk)
+        broker = make_broker()
+        [delivery] = broker.read("orders", "nobody", [topic], 10, 0)
+        assert broker.bury("orders", "nobody", delivery, Failure("burnt"))
+        assert broker.purge(broker.dead_letters("orders", topic, partition)) == 1
+        broker.redis.close()
+        return (topic, partition, "orders"), delivery.message.id
+
     def rewrite(self, log: str, change: Callable[[list[dict[bytes, bytes]]], None]) -> None:
         """Change the entries of a log as if they had been appended so, its groups having read everything."""
         entries = self.redis.xrange(log)

@@ -169,7 +169,7 @@ def an_acknowledgement_was_counted_twice(s: Scene) -> str:
 @breaking(6)
 def something_done_was_not_counted(s: Scene) -> str:
     s.redis.hincrby(keys.counters("orders.placed", str(s.world.kettles.pk), "orders"), "done", -1)
-    return f"orders.placed/{s.world.kettles.pk}, orders: 6 done + 0 held by the group, but 7 acknowledged"
+    return f"orders.placed/{s.world.kettles.pk}, orders: 6 done + 0 held by the group + 0 purged, but 7 acknowledged"
 
 
 @breaking(6)
@@ -235,7 +235,35 @@ def a_parked_message_waits_behind_nobody(s: Scene) -> str:
 def a_parked_message_was_forgotten(s: Scene) -> str:
     where, _ = s.park()
     s.redis.zpopmin(keys.parked(*where))
-    return f"orders.placed/{where[1]}, orders: 7 done + 1 held by the group, but 9 acknowledged"
+    return f"orders.placed/{where[1]}, orders: 7 done + 1 held by the group + 0 purged, but 9 acknowledged"
+
+
+@breaking(3, 7)
+def an_order_was_purged(s: Scene) -> str:
+    """By an operator, as it should be done: the books are right, and the buyer still has no order."""
+    s.purge()
+    return f"order {s.order('jon')}: admitted for user {s.world.users['jon'].pk}, and purged from the dead letters"
+
+
+@breaking(3, 6, 7)
+def a_purge_was_not_counted(s: Scene) -> str:
+    where, _ = s.purge()
+    s.redis.hincrby(keys.counters(*where), "purged", -1)
+    return f"orders.placed/{where[1]}, orders: 7 done + 0 held by the group + 0 purged, but 8 acknowledged"
+
+
+@breaking(3, 6, 7)
+def a_purge_left_no_name(s: Scene) -> str:
+    where, _ = s.purge()
+    s.redis.delete(keys.purged(*where))
+    return f"orders.placed/{where[1]}, orders: 1 purged by the counter, 0 messages named"
+
+
+@breaking(6)
+def a_living_message_is_quarantined(s: Scene) -> str:
+    where, message_id = s.park()
+    s.redis.sadd(keys.quarantined(*where), message_id)
+    return f"message {message_id} is quarantined and not dead"
 
 
 @breaking(6)

@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
 -- Move a delivery into its group's dead letters.
--- KEYS  1 log  2 counters  3 holders  4 waiting  5 retry  6 dead  7 graves  8 series
+-- KEYS  1 log  2 counters  3 holders  4 waiting  5 retry  6 dead  7 graves  8 series  9 quarantined
 -- ARGV  1 group  2 consumer  3 source  4 offset  5 message id  6 envelope, reason and history (JSON)
+--       7 '1': it is quarantined
 -- returns  1, or 0 when it was not ours
 --!include own.lua
 --!include series.lua
@@ -17,4 +18,5 @@ redis.call('HDEL', KEYS[4], id, id .. ':n')
 redis.call('HSET', KEYS[7], id, ARGV[6])
 redis.call('HINCRBY', KEYS[2], 'buried', 1)
 redis.call('ZADD', KEYS[6], string.format('%.0f', now_ms()), id)
+if ARGV[7] == '1' then redis.call('SADD', KEYS[9], id) end
 return 1

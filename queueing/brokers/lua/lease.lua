@@ -1,9 +1,10 @@
 -- Included by every script of the ordered mode. All of them get the same keys:
 -- KEYS  1 log  2 counters  3 holders  4 waiting  5 retry  6 dead  7 graves  8 lease  9 heads  10 parked
---       11 series
+--       11 series  12 quarantined
 -- and begin with the same arguments:
 -- ARGV  1 consumer  2 epoch  3 n  (the token that its lease was given)
-local LOG, COUNTERS, HOLDERS, WAITING, RETRY, DEAD, GRAVES, LEASE, HEADS, PARKED, SERIES = unpack(KEYS)
+local LOG, COUNTERS, HOLDERS, WAITING, RETRY, DEAD, GRAVES, LEASE, HEADS, PARKED, SERIES, QUARANTINED =
+  unpack(KEYS)
 
 -- holds: is the partition leased to this consumer, by this very token? Whoever was taken for dead finds it is not.
 local function holds()

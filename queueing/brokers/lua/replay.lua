@@ -1,11 +1,20 @@
 #!lua
--- Move a dead letter back to its group, due now. A second replay finds nothing and changes nothing.
--- KEYS  1 dead  2 graves  3 retry  4 waiting
--- ARGV  1 message id  2 envelope and history (JSON)
--- returns  1, or 0 when it is not among the dead
+-- Move dead letters back to their group, due now. One that is not there any more, or not as it was seen, stays as it is.
+-- KEYS  1 dead  2 graves  3 retry  4 waiting  5 quarantined
+-- ARGV  per letter: message id, seal (SHA-1 of its envelope as it was seen), envelope and history from now on (JSON)
+-- returns  how many were moved
 --!include own.lua
-if redis.call('ZREM', KEYS[1], ARGV[1]) == 0 then return 0 end
-redis.call('HDEL', KEYS[2], ARGV[1])
-redis.call('HSET', KEYS[4], ARGV[1], ARGV[2], ARGV[1] .. ':n', 0)
-redis.call('ZADD', KEYS[3], string.format('%.0f', now_ms()), ARGV[1])
-return 1
+--!include sealed.lua
+local moved, now = 0, string.format('%.0f', now_ms())
+for a = 1, #ARGV, 3 do
+  local id = ARGV[a]
+  if sealed(KEYS[1], KEYS[2], id, ARGV[a + 1]) then
+    redis.call('ZREM', KEYS[1], id)
+    redis.call('HDEL', KEYS[2], id)
+    redis.call('SREM', KEYS[5], id)
+    redis.call('HSET', KEYS[4], id, ARGV[a + 2], id .. ':n', 0)
+    redis.call('ZADD', KEYS[3], now, id)
+    moved = moved + 1
+  end
+end
+return moved

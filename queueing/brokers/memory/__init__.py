@@ -12,6 +12,7 @@ from typing import ClassVar
 from queueing.broker import GroupStats
 from queueing.brokers.memory.capping import Capping
 from queueing.brokers.memory.consuming import Consuming
+from queueing.brokers.memory.dead import DeadLetters
 from queueing.brokers.memory.in_order import InOrderSettling
 from queueing.brokers.memory.liveness import Liveness
 from queueing.brokers.memory.producing import Producing
@@ -23,7 +24,7 @@ from queueing.series import LogTotals, Series, added_up, quiet, series_of
 __all__ = ["MemoryBroker"]
 
 
-class MemoryBroker(Producing, Consuming, Capping, Settling, Liveness, Retaining, InOrderSettling):
+class MemoryBroker(Producing, Consuming, Capping, Settling, DeadLetters, Liveness, Retaining, InOrderSettling):
     """See queueing.broker.Broker and queueing.leases.OrderedBroker for what each method promises."""
 
     capabilities: ClassVar[frozenset[str]] = frozenset({"ordered"})
@@ -56,6 +57,8 @@ class MemoryBroker(Producing, Consuming, Capping, Settling, Liveness, Retaining,
                         parked=view.order.count(),
                         retried=view.retried,
                         buried=view.buried,
+                        quarantined=sum(buried.letter.quarantined for buried in view.dead.values()),
+                        purged=view.purged,
                     )
                 )
         return rows

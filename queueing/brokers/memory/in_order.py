@@ -21,9 +21,10 @@ class InOrderSettling(Leasing):
             for delivery in batch:
                 if view.take(consumer, delivery):
                     view.done += 1
+                    view.first_failed_at_ms.pop(delivery.message.id, None)
                     ours += 1
                     if delivery.source == "retry":
-                        self._pass_on(view, delivery)
+                        view.pass_on(delivery.message.key, delivery.message.id, now=self.clock())
         return ours
 
     def retry_in_order(
@@ -34,6 +35,7 @@ class InOrderSettling(Leasing):
             raise LeaseLost(*place_of(delivery))
         if self._merged(view, delivery):
             return False
+        view.note_failure(delivery.message.id, now=self.clock())
         begun = delivery.attempt if count else delivery.attempt - 1
         view.delayed[delivery.message.id] = (self.clock() + delay_s, replace(delivery, source="retry", attempt=begun))
         view.retried += count
@@ -41,19 +43,25 @@ class InOrderSettling(Leasing):
         return True
 
     def bury_in_order(
-        self, group: str, consumer: str, delivery: Delivery, failure: Failure, *, keep_blocked: bool
+        self,
+        group: str,
+        consumer: str,
+        delivery: Delivery,
+        failure: Failure,
+        *,
+        keep_blocked: bool,
+        quarantine: bool = False,
     ) -> bool:
         [(view, _)] = self._settling(group, consumer, [delivery])
         if not view.take(consumer, delivery):  # the group was moved, so this message comes again
             raise LeaseLost(*place_of(delivery))
         if self._merged(view, delivery):
             return False
-        view.dead[delivery.message.id] = (delivery, failure)
-        view.buried += 1
+        view.bury(group, delivery, failure, now=self.clock(), quarantine=quarantine)
         if keep_blocked:
             self._block(view, delivery)
         else:
-            self._pass_on(view, delivery)
+            view.pass_on(delivery.message.key, delivery.message.id, now=self.clock())
         return keep_blocked
 
     def park(self, group: str, consumer: str, deliveries: Sequence[Delivery]) -> int:
@@ -96,14 +104,3 @@ class InOrderSettling(Leasing):
         head = view.order.heads.get(delivery.message.key)
         if head is None or not (head in view.delayed or head in view.dead):
             view.order.heads[delivery.message.key] = delivery.message.id
-
-    def _pass_on(self, view: GroupView, delivery: Delivery) -> None:
-        key = delivery.message.key
-        if view.order.heads.get(key) != delivery.message.id:
-            return
-        follower = view.order.unpark(key)
-        if follower is None:
-            del view.order.heads[key]
-        else:
-            view.order.heads[key] = follower.message.id
-            view.delayed[follower.message.id] = (self.clock(), follower)

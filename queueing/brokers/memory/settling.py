@@ -1,4 +1,4 @@
-"""Settling a delivery: acknowledge it, let it come again, bury it, or give a dead letter back."""
+"""Settling a delivery: acknowledge it, let it come again, or bury it."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ class Settling(MemoryBase):
             view = self._noting(group, delivery.message.topic, delivery.partition)
             if view.take(consumer, delivery):
                 view.done += 1
+                view.first_failed_at_ms.pop(delivery.message.id, None)
                 ours += 1
         return ours
 
@@ -38,26 +39,19 @@ class Settling(MemoryBase):
             return False
         if view.set_aside(delivery.message.id):
             return True
+        view.note_failure(delivery.message.id, now=self.clock())
         begun = delivery.attempt if count else delivery.attempt - 1
         waiting = replace(delivery, source="retry", alone=True, attempt=begun)
         view.delayed[delivery.message.id] = (self.clock() + delay_s, waiting)
         view.retried += count
         return True
 
-    def bury(self, group: str, consumer: str, delivery: Delivery, failure: Failure) -> bool:
+    def bury(
+        self, group: str, consumer: str, delivery: Delivery, failure: Failure, *, quarantine: bool = False
+    ) -> bool:
         view = self._noting(group, delivery.message.topic, delivery.partition)
         if not view.take(consumer, delivery):
             return False
         if not view.set_aside(delivery.message.id):
-            view.dead[delivery.message.id] = (delivery, failure)
-            view.buried += 1
-        return True
-
-    def replay(self, group: str, topic: str, partition: str, message_id: str) -> bool:
-        view = self._groups[topic, partition, group]
-        if message_id not in view.dead:
-            return False
-        delivery, _ = view.dead.pop(message_id)
-        again = replace(delivery, source="retry", alone=True, attempt=0, replays=delivery.replays + 1)
-        view.delayed[message_id] = (self.clock(), again)
+            view.bury(group, delivery, failure, now=self.clock(), quarantine=quarantine)
         return True

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from queueing.broker import Failure
+from queueing.brokers.envelope import Parked
 from queueing.brokers.memory.history import History
 from queueing.brokers.memory.order import Order
+from queueing.dead import Buried
 from queueing.message import Delivery, Message
 from queueing.series import GroupTotals
 
@@ -33,7 +37,9 @@ class GroupView:
     pending: dict[str, Held] = field(default_factory=dict)  # offset → new entries in hand
     working: dict[str, Held] = field(default_factory=dict)  # message id → retried messages in hand
     delayed: dict[str, tuple[float, Delivery]] = field(default_factory=dict)  # message id → (due, delivery)
-    dead: dict[str, tuple[Delivery, Failure]] = field(default_factory=dict)
+    dead: dict[str, Buried] = field(default_factory=dict)  # by message id, in the order of burial
+    purged: int = 0
+    first_failed_at_ms: dict[str, int] = field(default_factory=dict)  # of messages that are not done
     order: Order = field(default_factory=Order)
 
     @property
@@ -73,6 +79,28 @@ class GroupView:
             self.done += 1
             return True
         return False
+
+    def note_failure(self, message_id: str, *, now: float) -> None:
+        self.first_failed_at_ms.setdefault(message_id, int(now * 1000))
+
+    def bury(self, group: str, delivery: Delivery, failure: Failure, *, now: float, quarantine: bool) -> None:
+        message_id, now_ms = delivery.message.id, int(now * 1000)
+        self.note_failure(message_id, now=now)
+        failed = replace(delivery, first_failed_at_ms=self.first_failed_at_ms[message_id])
+        letter = Parked.of(failed, failure, at_ms=now_ms, quarantined=quarantine)
+        self.dead[message_id] = Buried(group, letter, now_ms, seal=f"{now_ms}/{letter.replays}")
+        self.buried += 1
+
+    def pass_on(self, key: str, message_id: str, *, now: float) -> None:
+        """This message stands in nobody's way any more; if it was the head of its key, the first follower is it now."""
+        if self.order.heads.get(key) != message_id:
+            return
+        follower = self.order.unpark(key)
+        if follower is None:
+            del self.order.heads[key]
+        else:
+            self.order.heads[key] = follower.message.id
+            self.delayed[follower.message.id] = (now, follower)
 
     def hands(self, delivery: Delivery) -> tuple[dict[str, Held], str]:
         if delivery.source == "retry":

@@ -10,13 +10,12 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from queueing.broker import GroupStats
-from queueing.brokers.envelope import Parked
-from queueing.brokers.redis_dead import newest_dead
 from queueing.brokers.redis_series import read_series
 from queueing.brokers.redis_stats import read_stats
 from queueing.brokers.redis_streams.base import speaks_broker
 from queueing.brokers.redis_streams.capping import Capping
 from queueing.brokers.redis_streams.consuming import Consuming
+from queueing.brokers.redis_streams.dead import DeadLetters
 from queueing.brokers.redis_streams.in_order import InOrderSettling
 from queueing.brokers.redis_streams.leasing import Leasing
 from queueing.brokers.redis_streams.liveness import Liveness
@@ -28,7 +27,9 @@ from queueing.series import Series, added_up, quiet
 __all__ = ["RedisStreamsBroker"]
 
 
-class RedisStreamsBroker(Producing, Consuming, Capping, Settling, Liveness, Retaining, Leasing, InOrderSettling):
+class RedisStreamsBroker(
+    Producing, Consuming, Capping, Settling, DeadLetters, Liveness, Retaining, Leasing, InOrderSettling
+):
     """See queueing.broker.Broker and queueing.leases.OrderedBroker for what each method promises."""
 
     capabilities: ClassVar[frozenset[str]] = frozenset({"ordered"})
@@ -42,11 +43,6 @@ class RedisStreamsBroker(Producing, Consuming, Capping, Settling, Liveness, Reta
     def series(self, group: str, topic: str, last_s: int) -> Series:
         found = read_series(self.redis, self._places({group: [topic]}), last_s=last_s)
         return added_up([*found.values()] or [quiet(now_s=self.redis.time()[0], last_s=last_s)])
-
-    @speaks_broker
-    def dead_letters(self, group: str, topics: Sequence[str], *, limit: int = 100) -> list[Parked]:
-        """Newest first."""
-        return [letter for _, letter in newest_dead(self.redis, self._places({group: topics}), limit=limit)]
 
     def _places(self, groups: Mapping[str, Sequence[str]]) -> list[tuple[str, str, str]]:
         return [

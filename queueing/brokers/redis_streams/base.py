@@ -31,6 +31,7 @@ COMPETING = (
     "begin_attempt",
     "leave",
     "replay",
+    "purge",
     "charge",
     "schedule",
     "promote",

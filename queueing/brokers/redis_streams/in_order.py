@@ -35,17 +35,24 @@ class InOrderSettling(RedisBase):
     def retry_in_order(
         self, group: str, consumer: str, delivery: Delivery, delay_s: float, failure: Failure, *, count: bool
     ) -> bool:
-        envelope = Parked.of(delivery, failure, at_ms=now_ms(), replays=delivery.replays)
+        envelope = Parked.of(delivery, failure, at_ms=now_ms())
         begun = delivery.attempt if count else delivery.attempt - 1
         arguments = [*_named(delivery), int(delay_s * 1000), to_json(envelope), begun, int(count)]
         return self._settle_one("lease_retry", group, consumer, delivery, arguments) == 1
 
     @speaks_broker
     def bury_in_order(
-        self, group: str, consumer: str, delivery: Delivery, failure: Failure, *, keep_blocked: bool
+        self,
+        group: str,
+        consumer: str,
+        delivery: Delivery,
+        failure: Failure,
+        *,
+        keep_blocked: bool,
+        quarantine: bool = False,
     ) -> bool:
-        envelope = Parked.of(delivery, failure, at_ms=now_ms(), replays=delivery.replays)
-        arguments = [*_named(delivery), to_json(envelope), int(keep_blocked)]
+        envelope = Parked.of(delivery, failure, at_ms=now_ms(), quarantined=quarantine)
+        arguments = [*_named(delivery), to_json(envelope), int(keep_blocked), int(quarantine)]
         return self._settle_one("lease_bury", group, consumer, delivery, arguments) == 1
 
     @speaks_broker
@@ -81,5 +88,5 @@ def _named(delivery: Delivery) -> list[str]:
 
 def _waiting(delivery: Delivery) -> bytes:
     """The envelope of a follower: it has not failed, whatever the one before it did."""
-    envelope = Parked.of(delivery, _WAITS, at_ms=now_ms(), replays=delivery.replays)
+    envelope = Parked.of(delivery, _WAITS, at_ms=now_ms())
     return to_json(replace(envelope, first_failed_at_ms=delivery.first_failed_at_ms))

@@ -22,7 +22,7 @@ def ordered_keys(topic: str, partition: str, group: str) -> list[str]:
     """What every script of the ordered mode gets; lua/lease.lua names them."""
     where = (topic, partition, group)
     of_group = (keys.counters, keys.holders, keys.waiting, keys.retry, keys.dead, keys.graves, keys.lease, keys.heads,
-                keys.parked, keys.series)  # fmt: skip
+                keys.parked, keys.series, keys.quarantined)  # fmt: skip
     return [keys.log(topic, partition), *(key(*where) for key in of_group)]
 
 

@@ -1,14 +1,12 @@
-"""Settling a delivery: acknowledge it, let it come again, bury it, or give a dead letter back."""
+"""Settling a delivery: acknowledge it, let it come again, or bury it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from queueing import keys
 from queueing.broker import Failure
-from queueing.brokers.envelope import Parked, from_json, now_ms, to_json
+from queueing.brokers.envelope import Parked, now_ms, to_json
 from queueing.brokers.redis_streams.base import RedisBase, speaks_broker
 from queueing.message import Delivery
 
@@ -41,7 +39,7 @@ class Settling(RedisBase):
         self, group: str, consumer: str, delivery: Delivery, delay_s: float, failure: Failure, *, count: bool
     ) -> bool:
         where = (delivery.message.topic, delivery.partition)
-        parked = Parked.of(delivery, failure, at_ms=now_ms(), replays=delivery.replays)
+        parked = Parked.of(delivery, failure, at_ms=now_ms())
         return bool(
             self._scripts["retry"](
                 keys=[
@@ -65,9 +63,11 @@ class Settling(RedisBase):
         )
 
     @speaks_broker
-    def bury(self, group: str, consumer: str, delivery: Delivery, failure: Failure) -> bool:
+    def bury(
+        self, group: str, consumer: str, delivery: Delivery, failure: Failure, *, quarantine: bool = False
+    ) -> bool:
         where = (delivery.message.topic, delivery.partition)
-        parked = Parked.of(delivery, failure, at_ms=now_ms(), replays=delivery.replays)
+        parked = Parked.of(delivery, failure, at_ms=now_ms(), quarantined=quarantine)
         return bool(
             self._scripts["bury"](
                 keys=[
@@ -76,6 +76,7 @@ class Settling(RedisBase):
                     keys.dead(*where, group),
                     keys.graves(*where, group),
                     keys.series(*where, group),
+                    keys.quarantined(*where, group),
                 ],
                 args=[
                     group,
@@ -84,22 +85,8 @@ class Settling(RedisBase):
                     delivery.offset,
                     delivery.message.id,
                     to_json(parked),
+                    int(quarantine),
                 ],
-            )
-        )
-
-    @speaks_broker
-    def replay(self, group: str, topic: str, partition: str, message_id: str) -> bool:
-        where = (topic, partition, group)
-        text = self.redis.hget(keys.graves(*where), message_id)
-        if text is None:
-            return False
-        parked = from_json(text)
-        again = to_json(msgspec.structs.replace(parked, replays=parked.replays + 1, attempts=0))
-        return bool(
-            self._scripts["replay"](
-                keys=[keys.dead(*where), keys.graves(*where), keys.retry(*where), keys.waiting(*where)],
-                args=[message_id, again],
             )
         )
 

@@ -1,0 +1,80 @@
+"""Which dead letters an operator means: all that match, one after the other, however many they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from queueing.brokers.redis_dead import dead_called, dead_page
+from queueing.console.sampling import places
+from queueing.dead import Buried, Mark, Place, in_order_of_burial
+
+PAGE = 500  # letters a look at one partition brings, fewer when they are large
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """Empty means any. reason: a text that the reason contains, whatever its case. Times are milliseconds since 1970 on
+    Redis's clock: buried at `since_ms` or later, and before `before_ms`."""
+
+    group: str = ""
+    topic: str = ""
+    partition: str = ""
+    event: str = ""
+    reason: str = ""
+    key: str = ""
+    ids: tuple[str, ...] = ()
+    since_ms: int | None = None
+    before_ms: int | None = None
+    quarantined: bool | None = None
+    newest_first: bool = True
+    limit: int | None = None
+
+    def __str__(self) -> str:
+        words = {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) not in ("", (), None)}
+        order = "newest first" if words.pop("newest_first") else "oldest first"
+        return ", ".join([*(f"{name} {value}" for name, value in words.items()), order])
+
+    def matches(self, buried: Buried) -> bool:
+        letter = buried.letter
+        return (
+            self.event in ("", letter.name)
+            and self.key in ("", letter.key)
+            and self.reason.casefold() in letter.reason.casefold()
+            and self.quarantined in (None, letter.quarantined)
+        )
+
+
+def chosen(choice: Choice, client: Any) -> Iterator[Buried]:
+    """
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    found = (buried for buried in _candidates(choice, client) if choice.matches(buried))
+    return islice(found, choice.limit)
+
+
+def _candidates(choice: Choice, client: Any) -> Iterator[Buried]:
+    where = [
+        (topic, partition, group)
+        for topic, partition, group in places()
+        if choice.group in ("", group) and choice.topic in ("", topic) and choice.partition in ("", partition)
+    ]
+    if choice.ids:
+        for message_id in choice.ids:
+            yield from dead_called(client, where, message_id)
+        return
+    yield from in_order_of_burial(
+        partial(_page, client, newest_first=choice.newest_first),
+        where,
+        newest_first=choice.newest_first,
+        since_ms=choice.since_ms,
+        before_ms=choice.before_ms,
+    )
+
+
+def _page(client: Any, place: Place, past: Mark | None, *, newest_first: bool) -> list[Buried]:
+    return dead_page(client, place, past=past, newest_first=newest_first, limit=PAGE)

@@ -1,0 +1,163 @@
+"""One consumer group on the operator's pages: pause it, let it go on, or put it somewhere else in a topic."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.http import require_POST, require_safe
+
+from queueing.broker import BEGINNING, END, Position
+from queueing.conf import subscriptions
+from queueing.console import present, selectors
+from queueing.console.moving import NotRebuildable, pause_group, reset_group
+from queueing.console.plain import visible
+from queueing.console.views import OPERATE, page
+from queueing.errors import BrokerUnavailable
+from queueing.models import Queue
+from queueing.subscription import Subscription
+
+AWAY = "Redis does not answer, so nothing was changed. Look again."
+
+
+class ResetForm(forms.Form):
+    """Where a group should be put."""
+
+    topic = forms.ChoiceField()
+    to = forms.ChoiceField(
+        label="Put it",
+        choices=[("time", "at a time"), (BEGINNING, "at the beginning of what is kept"), (END, "at the end")],
+    )
+    moment = forms.DateTimeField(
+        label="Time (UTC)",
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": 1}, format="%Y-%m-%dT%H:%M:%S"),
+        input_formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"],
+    )
+    reprocess = forms.BooleanField(label="Handle again what was handled", required=False)
+
+    def __init__(self, subscription: Subscription, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["topic"].choices = [(name, name) for name in subscription.topics]  # type: ignore[attr-defined]
+        if not subscription.rebuildable:
+            del self.fields["reprocess"]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("to") == "time" and not cleaned.get("moment"):
+            self.add_error("moment", "Which time?")
+        return cleaned
+
+    @property
+    def position(self) -> Position:
+        if self.cleaned_data["to"] != "time":
+            return str(self.cleaned_data["to"])
+        return int(self.cleaned_data["moment"].replace(tzinfo=UTC).timestamp() * 1000)
+
+
+@require_safe
+def group(request: HttpRequest) -> HttpResponse:
+    subscription = _subscription(request.GET.get("group", ""))
+    return _group_page(request, subscription, ResetForm(subscription))
+
+
+@require_POST
+def pause(request: HttpRequest) -> HttpResponseBase:
+    _check_operator(request)
+    name = _subscription(request.POST.get("group", "")).group
+    paused = request.POST.get("action") == "pause"
+    try:
+        pause_group(group=name, paused=paused)
+    except BrokerUnavailable:
+        messages.error(request, AWAY)
+        return _back(name)
+    _write_down(request.user, name, f"{'Paused' if paused else 'Resumed'} {name}")
+    what = "pauses: its consumers finish what they hold and read nothing" if paused else "reads again"
+    messages.success(request, f"{name} {what}.")
+    return _back(name)
+
+
+@require_POST
+def reset(request: HttpRequest) -> HttpResponseBase:
+    """Says first what it would come to; the second time, with the group's name typed, it moves."""
+    _check_operator(request)
+    subscription = _subscription(request.POST.get("group", ""))
+    form = ResetForm(subscription, request.POST)
+    if not form.is_valid():
+        return _group_page(request, subscription, form)
+    agreed = request.POST.get("confirmed", "") == subscription.group
+    what = {
+        "group": subscription.group,
+        "topic": form.cleaned_data["topic"],
+        "to": form.position,
+        "reprocess": form.cleaned_data.get("reprocess", False),
+    }
+    try:
+        moves = reset_group(**what, dry_run=not agreed)
+    except BrokerUnavailable:
+        messages.error(request, AWAY)
+        return _back(subscription.group)
+    except (ValueError, NotRebuildable) as error:
+        form.add_error(None, str(error))
+        return _group_page(request, subscription, form)
+    before, after = sum(move.lag_before for move in moves), sum(move.lag for move in moves)
+    if not agreed:
+        return _group_page(request, subscription, form, moves=moves, before=before, after=after)
+    done = f"{subscription.group} in {what['topic']}: lag {before:,} before, {after:,} now"
+    _write_down(request.user, subscription.group, f"Put {done}, at {what['to']}, reprocess {what['reprocess']}")
+    messages.success(request, f"Put {done}.")
+    return _back(subscription.group)
+
+
+def _group_page(request: HttpRequest, subscription: Subscription, form: ResetForm, **context: Any) -> HttpResponse:
+    reading = selectors.read_queue()
+    rows = [row for row in present.rows(reading) if row.of.key.split(".of")[0].split("/")[0] == subscription.group]
+    found = reading.snapshot.groups if reading.snapshot else []
+    return page(
+        request,
+        "group.html",
+        f"Group {subscription.group}",
+        subscription=subscription,
+        rows=rows,
+        columns=present.COLUMNS,
+        paused=any(of.paused for of in found if of.group == subscription.group),
+        form=form,
+        banner=present.banner(reading),
+        may_operate=request.user.has_perm(OPERATE),
+        **context,
+    )
+
+
+def _subscription(name: str) -> Subscription:
+    try:
+        return subscriptions()[name]
+    except KeyError:
+        raise Http404(visible(f"no group is called {name!r}")) from None
+
+
+def _check_operator(request: HttpRequest) -> None:
+    if not request.user.has_perm(OPERATE):
+        raise PermissionDenied("this needs the permission queueing.operate")
+
+
+def _back(name: str) -> HttpResponseBase:
+    return redirect(f"{reverse('admin:queueing_queue_group')}?{urlencode({'group': name})}")
+
+
+def _write_down(user: Any, name: str, text: str) -> None:
+    LogEntry.objects.create(
+        user=user,
+        content_type=ContentType.objects.get_for_model(Queue),
+        object_repr=name[:200],
+        action_flag=CHANGE,
+        change_message=visible(text),
+    )

@@ -1,0 +1,109 @@
+"""Dead letters on the operator's pages: look at them, give them back, forget them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST, require_safe
+from redis.exceptions import RedisError
+
+from queueing.conf import subscriptions
+from queueing.console import present, selectors
+from queueing.console.choosing import Choice
+from queueing.console.letters import Address, DeadLetter
+from queueing.console.plain import visible
+from queueing.console.services import Outcome, purge_dead_letters, replay_dead_letters
+from queueing.console.views import OPERATE, page
+
+
+@require_safe
+def dead(request: HttpRequest) -> HttpResponse:
+    group = request.GET.get("group", "")
+    reading = selectors.read_queue()
+    counts = {of.group: of for of in reading.snapshot.groups} if reading.snapshot else {}
+    letters: Sequence[DeadLetter] = []
+    banner = ""
+    try:
+        letters = selectors.dead_letters(Choice(group=group, limit=selectors.PAGE))
+    except RedisError:
+        banner = present.banner(reading) or "Redis does not answer. What is dead is not known right now."
+    shown = [of for name, of in counts.items() if group in ("", name)]
+    return page(
+        request,
+        "dead.html",
+        "Dead letters",
+        letters=letters,
+        group=group,
+        groups=[(name, counts[name].dead if name in counts else None) for name in sorted(subscriptions())],
+        total=sum(of.dead for of in shown),
+        quarantined=sum(of.quarantined for of in shown),
+        banner=banner,
+        may_operate=request.user.has_perm(OPERATE),
+    )
+
+
+@require_safe
+def letter(request: HttpRequest) -> HttpResponse:
+    try:
+        address = Address.parse(request.GET.get("letter", ""))
+    except ValueError:
+        return HttpResponseBadRequest("Not the name of a dead letter.", content_type="text/plain")
+    found, banner = None, ""
+    try:
+        buried = selectors.find_dead_letter(address)
+        found = DeadLetter.of(buried) if buried else None
+    except RedisError:
+        banner = "Redis does not answer. Whether this message is dead is not known right now."
+    return page(
+        request,
+        "letter.html",
+        "Dead letter",
+        status=200 if found or banner else 404,
+        letter=found,
+        banner=banner,
+        may_operate=request.user.has_perm(OPERATE),
+    )
+
+
+@require_POST
+def act(request: HttpRequest) -> HttpResponse:
+    """Asks first, with the number; then replays or purges. The log has who, when, what and how many."""
+    if not request.user.has_perm(OPERATE):
+        raise PermissionDenied("this needs the permission queueing.operate")
+    action = request.POST.get("action", "")
+    try:
+        addresses = list(dict.fromkeys(Address.parse(token) for token in request.POST.getlist("letter")))
+    except ValueError:
+        return HttpResponseBadRequest("Not the names of dead letters.", content_type="text/plain")
+    if action not in ("replay", "purge"):
+        return HttpResponseBadRequest("Neither replay nor purge.", content_type="text/plain")
+    if not addresses:
+        messages.warning(request, "Nothing was selected, so nothing was changed.")
+        return redirect("admin:queueing_queue_dead")
+    # What can't be undone wants the number typed; a click too many does not purge.
+    agreed = request.POST.get("confirmed") == ("yes" if action == "replay" else str(len(addresses)))
+    if not agreed:
+        again = "confirmed" in request.POST
+        return page(request, "confirm.html", action.capitalize(), addresses=addresses, action=action, again=again)
+    _tell(request, _do(request, action, addresses))
+    return redirect("admin:queueing_queue_dead")
+
+
+def _do(request: HttpRequest, action: str, addresses: Sequence[Address]) -> Outcome:
+    asked = len(addresses)
+    groups = ", ".join(sorted({address.group for address in addresses}))
+    about = visible(f"{asked} dead letter{'' if asked == 1 else 's'} of {groups}")
+    letters = selectors.addressed(addresses)
+    if action == "purge":
+        return purge_dead_letters(user=request.user, letters=letters, asked=asked, about=about)
+    quarantined = request.POST.get("quarantined") == "yes"
+    return replay_dead_letters(user=request.user, letters=letters, asked=asked, about=about, quarantined=quarantined)
+
+
+def _tell(request: HttpRequest, outcome: Outcome) -> None:
+    tell = messages.error if outcome.broken_off else messages.success if outcome.moved else messages.warning
+    tell(request, f"{outcome}.")

@@ -1,0 +1,78 @@
+"""What the parts of `manage.py queue` share: tables, JSON, questions, and who may act."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError
+from django.utils.dateparse import parse_datetime
+
+from queueing.console.plain import visible
+from queueing.console.views import OPERATE
+
+
+class AskingCommand(BaseCommand):
+    def confirm(self, question: str, *, yes: bool) -> None:
+        """
+        Raises:
+            CommandError: nobody is there, or they did not say yes.
+        """
+        if not yes and self._answer(f"{question} [y/N] ").lower() not in ("y", "yes"):
+            raise CommandError("nothing was changed")
+
+    def confirm_by_typing(self, question: str, word: str, *, yes: bool) -> None:
+        """For what can't be undone.
+
+        Raises:
+            CommandError: nobody is there, or they typed something else.
+        """
+        if not yes and self._answer(f"{question} Type {word} to agree: ") != word:
+            raise CommandError("nothing was changed")
+
+    @staticmethod
+    def _answer(question: str) -> str:
+        if not sys.stdin.isatty():
+            raise CommandError("nobody is there to ask; --yes does it")
+        return input(question).strip()
+
+    def _table(self, head: list[str], rows: list[list[str]]) -> None:
+        rows = [
+            [visible(cell).replace("\n", "\\n") for cell in row] for row in rows
+        ]  # names of partitions come from messages, too
+        widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+        numeric = [all(row[column][:1].isdigit() for row in rows) for column in range(len(head))]
+        for row in (head, *rows):
+            cells = zip(row, widths, numeric, strict=True)
+            line = "  ".join(cell.rjust(width) if right else cell.ljust(width) for cell, width, right in cells)
+            self.stdout.write(line.rstrip())
+
+    def _json(self, value: Any) -> None:
+        # ASCII only: a message may carry bytes that a terminal would obey.
+        self.stdout.write(json.dumps(msgspec.to_builtins(value), indent=2))
+
+
+def operator(username: str) -> Any:
+    """
+    Raises:
+        CommandError: this is nobody who may act.
+    """
+    user = get_user_model().objects.filter(username=username, is_staff=True, is_active=True).first()
+    if user is None or not user.has_perm(OPERATE):
+        raise CommandError(f"{username!r} is no staff account with the permission {OPERATE}")
+    return user
+
+
+def as_moment(text: str) -> int:
+    """Milliseconds since 1970 of a time with its zone, for argparse."""
+    moment: datetime | None = parse_datetime(text)
+    if moment is None or moment.tzinfo is None:
+        raise ValueError(text)
+    return int(moment.timestamp() * 1000)
+
+
+as_moment.__name__ = "time with its zone, as 2026-11-20T12:00:00+00:00"  # what argparse calls it

@@ -1,0 +1,280 @@
+"""`manage.py queue dead | replay | purge`: dead letters, looked at, given back to their group, or forgotten."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import msgspec
+from django.core.management.base import CommandError
+
+from queueing.brokers.redis_streams import RedisStreamsBroker
+from queueing.conf import make_broker
+from queueing.console import selectors, words
+from queueing.console.choosing import Choice, chosen
+from queueing.console.letters import DeadLetter
+from queueing.console.services import Outcome, Progress, purge_dead_letters, replay_dead_letters
+from queueing.management.asking import AskingCommand, as_moment, operator
+
+FIRST = 5  # shown before anything is done
+PAYLOAD = 4_000  # characters on a terminal; --json has all of it
+SAY_EVERY_S = 1.0
+
+_Act = Callable[..., Outcome]
+
+
+@dataclass(slots=True)
+class Found:
+    """What a choice came to when it was counted."""
+
+    matched: int = 0
+    quarantined: int = 0
+    first: list[DeadLetter] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, choice: Choice, client: Any) -> Found:
+        found = cls()
+        for buried in chosen(choice, client):
+            found.matched += 1
+            found.quarantined += buried.letter.quarantined
+            if len(found.first) < FIRST:
+                found.first.append(DeadLetter.of(buried))
+        return found
+
+
+class LetterCommand(AskingCommand):
+    """A part of the command `queue`."""
+
+    def add_letter_arguments(self, actions: Any) -> None:
+        dead = actions.add_parser("dead", help="dead letters; with --id, one of them in full")
+        replay = actions.add_parser("replay", help="move dead letters back to the group that failed")
+        purge = actions.add_parser("purge", help="forget dead letters for good")
+        for action in (dead, replay, purge):
+            _add_choice(action)
+            action.add_argument("--json", action="store_true", help="print JSON; times are milliseconds since 1970")
+        dead.add_argument("--limit", type=_positive, default=selectors.PAGE, help="so many of them (%(default)s)")
+        quarantined = "those, too, that were replayed as often as they may be"
+        replay.add_argument("--quarantined", action="store_true", help=quarantined)
+        for action in (replay, purge):
+            action.add_argument("--limit", type=_positive, help="so many of them; all, without it")
+            action.add_argument(
+                "--user", required=True, help="who you are: a staff account that may operate, for the log"
+            )
+            action.add_argument(
+                "--dry-run", action="store_true", help="count what would be moved, show the first, stop"
+            )
+            action.add_argument("--yes", action="store_true", help="do not ask")
+
+    def _dead(self, **options: Any) -> None:
+        choice = _choice(options)
+        if options["id"]:
+            return self._in_full(choice, as_json=options["json"])
+        letters = selectors.dead_letters(choice)
+        return self._json(list(map(_facts, letters))) if options["json"] else self._letters(letters)
+
+    def _replay(self, **options: Any) -> None:
+        act = partial(replay_dead_letters, quarantined=options["quarantined"])
+        self._move("Replay", act, **options)
+
+    def _purge(self, **options: Any) -> None:
+        if not (options["group"] or options["id"]):
+            raise CommandError("purge of which group? Name it, or single messages with --id")
+        self._move("Purge", purge_dead_letters, **options)
+
+    def _move(self, verb: str, act: _Act, **options: Any) -> None:
+        user = operator(options["user"])
+        broker = make_broker()
+        try:
+            choice = self._settled(_choice(options), broker)
+            found = Found.of(choice, broker.redis)
+            _check_found(choice, found)
+            skipped = found.quarantined if verb == "Replay" and not options["quarantined"] else 0
+            if not options["json"]:
+                self._say_found(found, skipped=skipped)
+            if options["dry_run"] or found.matched == skipped:
+                return self._json(_told(found)) if options["json"] else None
+            self._agree(verb, found.matched - skipped, yes=options["yes"])
+            if not (choice.ids or options["json"]):
+                self._say_how_to_go_on(choice)
+            outcome = act(
+                user=user,
+                letters=chosen(choice, broker.redis),
+                asked=found.matched,
+                about=f"dead letters: {choice}",
+                progress=self._progress(found.matched),
+            )
+        finally:
+            broker.redis.close()
+        if options["json"]:
+            self._json(_told(found, outcome))
+        if outcome.broken_off:
+            raise CommandError(f"{outcome} ({outcome.broken_off})")
+        return None if options["json"] else self.stdout.write(f"{outcome}.")
+
+    @staticmethod
+    def _settled(choice: Choice, broker: RedisStreamsBroker) -> Choice:
+        """Only what is dead by now: a letter that is replayed and fails again at once must not be replayed for ever."""
+        if choice.before_ms is not None or choice.ids:
+            return choice
+        seconds, microseconds = broker.redis.time()
+        return msgspec.structs.replace(choice, before_ms=seconds * 1000 + microseconds // 1000 + 1)
+
+    def _agree(self, verb: str, number: int, *, yes: bool) -> None:
+        letters = f"{words.count(number)} dead letter{'' if number == 1 else 's'}"
+        if verb == "Purge":
+            self.confirm_by_typing(f"Forget {letters} for good?", str(number), yes=yes)
+        else:
+            self.confirm(f"{verb} {letters}?", yes=yes)
+
+    def _progress(self, total: int) -> Progress:
+        said = time.monotonic()
+
+        def say(outcome: Outcome) -> None:
+            nonlocal said
+            if time.monotonic() - said >= SAY_EVERY_S:
+                said = time.monotonic()
+                self.stderr.write(f"{words.count(outcome.moved)} of {words.count(total)}")
+
+        return say
+
+    def _say_found(self, found: Found, *, skipped: int) -> None:
+        self._letters(found.first)
+        if not found.matched:
+            return
+        line = f"{words.count(found.matched)} match, {words.count(found.quarantined)} of them quarantined"
+        self.stdout.write(f"{line}; those are skipped without --quarantined." if skipped else f"{line}.")
+
+    def _say_how_to_go_on(self, choice: Choice) -> None:
+        assert choice.before_ms is not None
+        until = datetime.fromtimestamp(choice.before_ms / 1000, UTC).isoformat(timespec="milliseconds")
+        self.stderr.write(f"If this is interrupted, run it again with --before {until}: it does the rest.")
+
+    def _in_full(self, choice: Choice, *, as_json: bool) -> None:
+        broker = make_broker()
+        try:
+            buried = list(chosen(choice, broker.redis))
+        finally:
+            broker.redis.close()
+        if missing := set(choice.ids) - {one.letter.id for one in buried}:
+            raise CommandError(f"not among the dead letters: {', '.join(sorted(missing))}")
+        if as_json:
+            return self._json([_facts(DeadLetter(one.group, one.letter, one.buried_at_ms)) for one in buried])
+        for one in map(DeadLetter.of, buried):
+            for name, value in _in_words(one):
+                self.stdout.write(f"{name:<16}{value}")
+            self.stdout.write(f"\n{_cut(one.payload, one.hidden_characters)}\n\n{one.traceback or 'No traceback.'}\n")
+        return None
+
+    def _letters(self, letters: Sequence[DeadLetter]) -> None:
+        if not letters:
+            self.stdout.write("No dead letters.")
+            return
+        head = ["GROUP", "EVENT", "KEY", "ID", "ATTEMPTS", "REPLAYS", "FIRST FAILURE (UTC)", "LAST FAILURE", "REASON"]
+        self._table(
+            head,
+            [
+                [
+                    one.group,
+                    one.event[:40],
+                    one.key[:36],
+                    one.id[:36],
+                    str(one.parked.attempts),
+                    f"{one.parked.replays}{' quarantined' if one.parked.quarantined else ''}",
+                    f"{one.first_failed_at:%Y-%m-%d %H:%M:%S}",
+                    f"{one.last_failed_at:%Y-%m-%d %H:%M:%S}",
+                    " ".join(one.reason.split())[:80],
+                ]
+                for one in letters
+            ],
+        )
+
+
+def _add_choice(action: argparse.ArgumentParser) -> None:
+    action.add_argument("group", nargs="?", default="", help="of this group only")
+    action.add_argument("--id", action="append", default=[], help="this message; may be given again")
+    action.add_argument("--topic", default="", help="that came by this topic")
+    action.add_argument("--partition", default="", help="of this partition")
+    action.add_argument("--event", default="", help="of this name, as orders.OrderPlaced")
+    action.add_argument("--key", default="", help="of this key")
+    action.add_argument("--reason", default="", help="whose reason contains this text")
+    action.add_argument("--since", type=as_moment, help="buried then or later: 2026-11-20T12:00:00+00:00")
+    action.add_argument("--before", type=as_moment, help="buried before then")
+    action.add_argument("--oldest-first", action="store_true", help="instead of the newest")
+
+
+def _choice(options: dict[str, Any]) -> Choice:
+    return Choice(
+        group=options["group"],
+        topic=options["topic"],
+        partition=options["partition"],
+        event=options["event"],
+        key=options["key"],
+        reason=options["reason"],
+        ids=tuple(dict.fromkeys(options["id"])),
+        since_ms=options["since"],
+        before_ms=options["before"],
+        newest_first=not options["oldest_first"],
+        limit=options["limit"],
+    )
+
+
+def _check_found(choice: Choice, found: Found) -> None:
+    if choice.ids and not found.matched:
+        raise CommandError(f"not among the dead letters: {', '.join(choice.ids[:20])}")
+
+
+def _told(found: Found, outcome: Outcome | None = None) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "matched": found.matched,
+        "quarantined": found.quarantined,
+        "first": [_facts(letter) for letter in found.first],
+    }
+    if outcome is None:
+        return {**facts, "moved": 0}
+    return {**facts, "moved": outcome.moved, "gone": outcome.gone, "broken_off": outcome.broken_off}
+
+
+def _facts(letter: DeadLetter) -> dict[str, Any]:
+    facts: dict[str, Any] = msgspec.to_builtins(letter.parked)
+    return {
+        "group": letter.group,
+        "buried_at_ms": letter.buried_at_ms,
+        **facts,
+        "hidden_characters": letter.hidden_characters,
+    }
+
+
+def _in_words(letter: DeadLetter) -> list[tuple[str, str]]:
+    parked = letter.parked
+    replays = f"{parked.replays}{', quarantined' if parked.quarantined else ''}"
+    return [
+        ("group", letter.group),
+        ("message", letter.id),
+        ("event", f"{letter.event}, version {parked.version}"),
+        ("key", letter.key),
+        ("from", letter.origin),
+        ("produced", f"{letter.produced_at:%Y-%m-%d %H:%M:%S} UTC"),
+        ("attempts", str(parked.attempts)),
+        ("replays", replays),
+        ("first failure", f"{letter.first_failed_at:%Y-%m-%d %H:%M:%S} UTC"),
+        ("last failure", f"{letter.last_failed_at:%Y-%m-%d %H:%M:%S} UTC"),
+        ("buried", f"{letter.buried_at:%Y-%m-%d %H:%M:%S} UTC"),
+        ("reason", letter.reason),
+    ]
+
+
+def _cut(payload: str, hidden: int) -> str:
+    hidden += max(0, len(payload) - PAYLOAD)
+    return f"{payload[:PAYLOAD]}\n… and {words.count(hidden)} more characters; --json has them" if hidden else payload
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
