@@ -12,7 +12,7 @@ from queueing.tests.series_conformance import SeriesConformance
 
 
 class Clock:
-    now = 1_000.0
+    now = 0.0
 
     def __call__(self) -> float:
         return self.now
@@ -24,7 +24,9 @@ class Clock:
 class TestMemoryBroker(BrokerConformance, SeriesConformance, OrderedConformance, DeadConformance):
     @pytest.fixture
     def clock(self) -> Clock:
-        return Clock()
+        clock = Clock()
+        clock.advance(1_000)  # a time stamp of 0 is none
+        return clock
 
     @pytest.fixture
     def broker(self, clock: Clock) -> MemoryBroker:
