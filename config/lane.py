@@ -22,6 +22,8 @@ SALES = "/api/sales/"
 # (method, what follows the sale's number)
 LANES: dict[tuple[str, str], Lane] = {
     ("POST", "/orders"): orders_lane.place_order,
+    ("POST", "/line"): orders_lane.join_line,
+    ("DELETE", "/line"): orders_lane.leave_line,
 }
 LONGEST_ID = 18  # digits; a longer one is no sale's, and Django says so
 

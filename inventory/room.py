@@ -37,7 +37,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """word: joined | claimed | left | not_in_line | no_room | room_closed | ended | missing. number: -1 for none."""
+    """word: joined | claimed | left | not_in_line | turn_lapsed | no_room | room_closed | ended | missing.
+
+    number: -1 for none.
+    """
 
     word: str
     number: int
@@ -85,6 +88,12 @@ def join_sync(*, sale_id: int, user_id: int) -> Joined:
 def leave_sync(*, sale_id: int, user_id: int) -> Joined:
     with link.gate_errors():
         return _joined(script("join").run(_keys(sale_id), ["leave", user_id]))
+
+
+def look_sync(*, sale_id: int, user_id: int) -> Joined:
+    """What `join` would find, with nothing changed."""
+    with link.gate_errors():
+        return _joined(script("join").run(_keys(sale_id), ["look", user_id]))
 
 
 def read_line(sale_id: int) -> Line | None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil
+from typing import TypeAlias
 
 import msgspec
 
-from inventory import gate
+from inventory import gate, room
 from inventory.gate import Decision, GateUnavailable
 from orders.errors import Refused
 from orders.tokens import Receipt
 
 MOST_UNITS = gate.MOST_UNITS
+Line: TypeAlias = room.Line
+Place: TypeAlias = room.Joined
 
 _receipt_in = msgspec.json.Decoder(Receipt).decode  # the fields of orders.OrderPlaced that a receipt has
 
@@ -99,6 +102,50 @@ def spend(*, sale_id: int, name: str, for_s: int) -> bool:
         return gate.first_time(sale_id=sale_id, name=name, for_s=for_s)
     except GateUnavailable as error:
         raise Refused("unavailable") from error
+
+
+async def join_line(*, sale_id: int, user_id: int) -> Place:
+    """A number in the sale's waiting room, or the one this user has.
+
+    Raises:
+        Refused: there is none to be had, and why; `unavailable`: unknown, ask again.
+    """
+    try:
+        return _in_line(await room.join(sale_id=sale_id, user_id=user_id))
+    except GateUnavailable as error:
+        raise Refused("unavailable") from error
+
+
+async def leave_line(*, sale_id: int, user_id: int) -> Place:
+    """Give the number back; its turn goes to somebody else.
+
+    Raises:
+        Refused: as in `join_line`.
+    """
+    try:
+        return _in_line(await room.leave(sale_id=sale_id, user_id=user_id))
+    except GateUnavailable as error:
+        raise Refused("unavailable") from error
+
+
+def line_of(*, sale_id: int, user_id: int | None) -> tuple[Line, Place | None] | None:
+    """The line of a sale, and where this user stands in it; None: no waiting room is on, or Redis is away."""
+    try:
+        state = gate.read_state(sale_id)
+        line = room.read_line(sale_id) if state is not None and state.room != "off" else None
+        if line is None:
+            return None
+        return line, None if user_id is None else room.look_sync(sale_id=sale_id, user_id=user_id)
+    except GateUnavailable:
+        return None
+
+
+def _in_line(found: Place) -> Place:
+    if found.word == "missing":
+        raise Refused("unknown_sale")
+    if found.word in ("room_closed", "ended"):
+        raise Refused(found.word)
+    return found
 
 
 def standing(sale_id: int) -> Standing | None:

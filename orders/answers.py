@@ -49,6 +49,17 @@ class Failure(msgspec.Struct, gc=False):
     error: Problem
 
 
+class InLine(msgspec.Struct, gc=False):
+    """200: where you stand. `number` is yours through every refresh; compute your place from it and the sale's `room`.
+
+    status: joined | claimed (your turn was used, you may order) | left | not_in_line | no_room (nobody needs a place).
+    number: -1 for none.
+    """
+
+    status: str
+    number: int
+
+
 class Passed(msgspec.Struct, gc=False):
     """201: a pass. Renew it before `expires_at`, in seconds since 1970."""
 

@@ -18,7 +18,7 @@ from django.http.request import RawPostDataException
 from ninja import Router
 from ninja.utils import check_csrf
 
-from orders import answers, cookies, human_check, purchase, selectors
+from orders import answers, cookies, human_check, line, purchase, selectors
 from orders.errors import Refused
 from orders.openapi import described
 from orders.purchase import Ask
@@ -78,16 +78,19 @@ def place_order(request: HttpRequest, sale_id: int) -> HttpResponse:
     attempts in Idempotency-Attempt. The pass says who is asking, and proves that the request comes from our pages: no
     other site can make a browser send its header.
     """
-    headers = request.headers
-    ask = Ask(
-        sale_id=sale_id,
-        session_key=_session_key(request),
-        sale_pass=headers.get("Sale-Pass", ""),
-        key=headers.get("Idempotency-Key", ""),
-        attempt=headers.get("Idempotency-Attempt", ""),
-        body=_raw_body(request),
-    )
-    return answers.as_http(purchase.buy_sync(ask))
+    return answers.as_http(purchase.buy_sync(_ask(request, sale_id)))
+
+
+@router.post("/sales/{int:sale_id}/line", url_name="line", auth=None, openapi_extra=described("line"))
+async def join_line(request: HttpRequest, sale_id: int) -> HttpResponse:
+    """Take a place in the sale's waiting room, or be told the one you have. Safe to repeat."""
+    return answers.as_http(await line.join(_ask(request, sale_id)))
+
+
+@router.delete("/sales/{int:sale_id}/line", auth=None, openapi_extra=described("line"))
+async def leave_line(request: HttpRequest, sale_id: int) -> HttpResponse:
+    """Give the place back; its turn goes to somebody else."""
+    return answers.as_http(await line.leave(_ask(request, sale_id)))
 
 
 @router.get("/orders/{uuid:order_id}", url_name="order", auth=None)
@@ -106,6 +109,18 @@ def order(request: HttpRequest, order_id: UUID) -> HttpResponse:
     response = JsonResponse(_as_json(view))
     response["Cache-Control"] = "private, no-store"
     return response
+
+
+def _ask(request: HttpRequest, sale_id: int) -> Ask:
+    headers = request.headers
+    return Ask(
+        sale_id=sale_id,
+        session_key=_session_key(request),
+        sale_pass=headers.get("Sale-Pass", ""),
+        key=headers.get("Idempotency-Key", ""),
+        attempt=headers.get("Idempotency-Attempt", ""),
+        body=_raw_body(request),
+    )
 
 
 def _session_key(request: HttpRequest) -> str:

@@ -1,7 +1,8 @@
-"""POST /api/sales/{id}/orders as a bare ASGI application, mounted in front of Django's handler by config/lane.py.
+"""Ordering and the waiting room's line as a bare ASGI application; config/lane.py mounts it before Django.
 
 Django's handler, its middlewares and django-ninja cost half a millisecond a request; the hot second has twenty
-microseconds. Nothing is decided here: what is asked and what is answered is defined in orders/purchase.py.
+microseconds. Nothing is decided here: what is asked and what is answered is defined in orders/purchase.py
+and orders/line.py.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 
 from django.conf import settings
 
-from orders import purchase
+from orders import line, purchase
 from orders.answers import Answer
 from orders.purchase import Ask
 
@@ -25,6 +26,25 @@ class WentAway(Exception):
 
 
 async def place_order(sale_id: int, scope: Any, receive: Receive, send: Send) -> None:
+    ask = await _ask(sale_id, scope, receive)
+    if ask is not None:
+        await respond(send, await purchase.buy(ask))
+
+
+async def join_line(sale_id: int, scope: Any, receive: Receive, send: Send) -> None:
+    ask = await _ask(sale_id, scope, receive)
+    if ask is not None:
+        await respond(send, await line.join(ask))
+
+
+async def leave_line(sale_id: int, scope: Any, receive: Receive, send: Send) -> None:
+    ask = await _ask(sale_id, scope, receive)
+    if ask is not None:
+        await respond(send, await line.leave(ask))
+
+
+async def _ask(sale_id: int, scope: Any, receive: Receive) -> Ask | None:
+    """What is asked; None when the client went away before saying it."""
     sale_pass = key = attempt = cookie = b""
     for name, value in scope["headers"]:  # in lower case; one that comes twice is joined, as Django joins it
         if name == b"sale-pass":
@@ -38,8 +58,8 @@ async def place_order(sale_id: int, scope: Any, receive: Receive, send: Send) ->
     try:
         body = await read_body(receive, at_most=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
     except WentAway:
-        return
-    ask = Ask(
+        return None
+    return Ask(
         sale_id,
         session_key_in(cookie.decode("latin-1")),
         sale_pass.decode("latin-1"),
@@ -47,7 +67,6 @@ async def place_order(sale_id: int, scope: Any, receive: Receive, send: Send) ->
         attempt.decode("latin-1"),
         body,
     )
-    await respond(send, await purchase.buy(ask))
 
 
 async def respond(send: Send, answer: Answer) -> None:

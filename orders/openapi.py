@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from orders.answers import Failure, Ordered, Passed, SoldOut
+from orders.answers import Failure, InLine, Ordered, Passed, SoldOut
 from orders.errors import REASONS
 from orders.human_check import Solved
 from orders.proof_of_work import Challenge
@@ -19,10 +19,12 @@ HEADERS = {
     "Idempotency-Key": (True, "8 to 100 letters, digits, '_' or '-'. The same one for every attempt."),
     "Idempotency-Attempt": (False, "1 for the first request with this key, 2 for the next …"),
 }
+TAKES = {"order": list(HEADERS), "line": ["Sale-Pass"]}
 ANSWERS: dict[str, dict[int, type[msgspec.Struct]]] = {
     "challenge": {200: Challenge},
     "pass": {201: Passed},
     "order": {202: Ordered, 200: SoldOut},
+    "line": {200: InLine},
 }
 REFUSALS = {
     "challenge": ["not_logged_in", "unknown_sale", "unavailable"],
@@ -32,6 +34,7 @@ REFUSALS = {
         *("unknown_sale", "not_started", "ended", "over_limit", "queue_full", "unavailable"),
         *("room_closed", "not_in_line", "turn_lapsed", "not_your_turn"),
     ],
+    "line": ["no_pass", "pass_expired", "bad_pass", "unknown_sale", "ended", "room_closed", "unavailable"],
 }
 BODIES: dict[str, type[msgspec.Struct]] = {"pass": Solved, "order": Purchase}
 
@@ -41,10 +44,11 @@ def described(operation: str) -> dict[str, Any]:
     said: dict[str, Any] = {"responses": {}}
     if operation in BODIES:
         said["requestBody"] = {"required": True, "content": _json(_schema(BODIES[operation]))}
-    if operation == "order":
+    if operation in TAKES:
         said["parameters"] = [
             {"name": name, "in": "header", "required": required, "description": text, "schema": {"type": "string"}}
             for name, (required, text) in HEADERS.items()
+            if name in TAKES[operation]
         ]
     for status, struct in ANSWERS[operation].items():
         said["responses"][status] = {"description": struct.__doc__ or "", "content": _json(_schema(struct))}

@@ -70,6 +70,20 @@ def buy_sync(ask: Ask) -> Answer:
         return answers.refused(why)
 
 
+def bearer(ask: Ask) -> tuple[int, bool]:
+    """Whose pass this is, and whether it still holds.
+
+    Raises:
+        Refused: there is none, or it is not for this sale and session.
+    """
+    if not ask.sale_pass:
+        raise Refused("no_pass")
+    try:
+        return passes.check(ask.sale_pass, sale_id=ask.sale_id, session_key=ask.session_key)
+    except BadPass as error:
+        raise Refused("bad_pass") from error
+
+
 def judge(ask: Ask) -> tuple[int, bool, int]:
     """Who asks, whether the pass still holds, and for how many. No I/O: this costs nobody but this process.
 
@@ -78,12 +92,7 @@ def judge(ask: Ask) -> tuple[int, bool, int]:
     Raises:
         Refused: the pass, the key or the body is wrong, in this order.
     """
-    if not ask.sale_pass:
-        raise Refused("no_pass")
-    try:
-        user_id, holds = passes.check(ask.sale_pass, sale_id=ask.sale_id, session_key=ask.session_key)
-    except BadPass as error:
-        raise Refused("bad_pass") from error
+    user_id, holds = bearer(ask)
     if not ask.key:
         raise Refused("missing_idempotency_key")
     return user_id, holds, parse(ask.body, _decoder, what="an order").quantity

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import ClassVar
 
 import pytest
 from django.test import Client
 
 from config.api import api
 from config.tests.doors import Reply, by_django, by_the_lane
+from inventory import room
 from orders.errors import REASONS
 from orders.models import Offer
 from orders.tests.conftest import anna, boris, gate_key, open_sale, valkey  # noqa: F401  fixtures of buying
@@ -110,8 +112,63 @@ def test_both_doors_ask_a_full_queue_and_a_lost_gate_alike(browser, valkey, open
     by_the_lane(*ask[:4], {"Idempotency-Key": "another-one", **own_pass(browser)})
 
     full = by_the_lane(*ask)
-    assert (full.status, full.headers["retry-after"]) == (429, "1")
+    assert (full.status, full.headers["retry-after"]) == (429, "30"), "nobody works it off"
     assert by_django(*ask) == full
+
+
+class TestTheLine:
+    """Joining and leaving a waiting room, at both doors."""
+
+    ROOM: ClassVar = {"room": "on", "turns_per_s": 1}
+    CASES: ClassVar[dict[str, tuple[dict, Callable | None, tuple[int, str]]]] = {
+        "joined": (ROOM, own_pass, (200, "joined")),
+        "before the start": ({**ROOM, "starts": 60_000}, own_pass, (200, "joined")),
+        "no room is on": ({}, own_pass, (200, "no_room")),
+        "closed": ({"room": "closed"}, own_pass, (409, "room_closed")),
+        "ended": ({**ROOM, "ends": 0}, own_pass, (409, "ended")),
+        "no pass": (ROOM, None, (401, "no_pass")),
+        "a changed pass": (ROOM, flipped, (403, "bad_pass")),
+        "a pass that is too old": (ROOM, old_pass, (401, "pass_expired")),
+    }
+
+    @pytest.mark.parametrize("name", CASES)
+    def test_joining(self, name, browser, valkey, open_sale):  # noqa: F811
+        terms, make_pass, (status, word) = self.CASES[name]
+        headers = make_pass(browser) if make_pass else {}
+        told = []
+        for door in (by_django, by_the_lane):
+            valkey.flushdb()
+            open_sale(**terms)
+            told.append(door(browser, "POST", "/api/sales/7/line", b"", headers))
+
+        assert told[0] == told[1]
+        assert told[0].status == status
+        assert f'"{word}"'.encode() in told[0].body
+
+    def test_a_refresh_keeps_the_number_and_leaving_gives_it_back(self, browser, valkey, open_sale):  # noqa: F811
+        open_sale(**self.ROOM)
+        ask = (browser, "POST", "/api/sales/7/line", b"", own_pass(browser))
+        leave = (browser, "DELETE", "/api/sales/7/line", b"", own_pass(browser))
+
+        assert by_the_lane(*ask) == by_django(*ask) == by_the_lane(*ask)
+        assert by_the_lane(*ask).body == b'{"status":"joined","number":0}'
+        assert by_the_lane(*leave).body == b'{"status":"left","number":0}'
+        assert by_django(*leave).body == b'{"status":"not_in_line","number":-1}'
+        assert by_django(*ask).body == b'{"status":"joined","number":1}'
+
+    def test_an_order_waits_for_its_turn(self, browser, valkey, open_sale):  # noqa: F811
+        open_sale(**self.ROOM, starts=-1)
+        order = (browser, "POST", "/api/sales/7/orders", ONE, {**KEY, **own_pass(browser)})
+        assert by_django(*order) == by_the_lane(*order)
+        assert (by_the_lane(*order).status, b"not_in_line" in by_the_lane(*order).body) == (409, True)
+
+        for other in range(900, 903):
+            room.join_sync(sale_id=7, user_id=other)
+        by_the_lane(browser, "POST", "/api/sales/7/line", b"", own_pass(browser))
+
+        waits = by_the_lane(*order)
+        assert (waits.status, b"not_your_turn" in waits.body) == (429, True)
+        assert waits.headers["retry-after"] == "2"
 
 
 def test_without_redis_both_doors_say_503(browser, settings):

@@ -1,9 +1,10 @@
 #!lua
--- Take a place in a sale's line, keep the one held, or give it up.
+-- Take a place in a sale's line, keep the one held, give it up, or only look.
 -- KEYS  1 gate  2 line  3 room  4 claims
--- ARGV  1 'join' | 'leave'  2 user id
+-- ARGV  1 'join' | 'leave' | 'look'  2 user id
 -- returns  {word, number}    number: -1 for none
 --          word: 'joined' (also when the user stood there already) | 'claimed' | 'left' | 'not_in_line'
+--              | 'turn_lapsed' (to who only looks)
 --              | 'no_room' (none is on, nobody needs a place) | 'room_closed' | 'ended' | 'missing'
 --!include line.lua
 local user = ARGV[2]
@@ -24,6 +25,10 @@ if ARGV[1] == 'leave' then
   if word == 'not_in_line' or word == 'claimed' then return {word, number} end
   redis.call('HDEL', KEYS[2], user)
   return {'left', number} -- the turn lapses when it comes, and is given on then
+end
+if ARGV[1] == 'look' then
+  if word == 'turn' or word == 'wait' then word = 'joined' end
+  return {word == 'lapsed' and 'turn_lapsed' or word, number}
 end
 if word == 'claimed' then return {'claimed', number} end
 if word == 'turn' or word == 'wait' then return {'joined', number} end

@@ -33,7 +33,9 @@ def open_sale(valkey: redis.Redis, gate_key: str) -> Callable[..., int]:
     Written as the gate's fields are documented: orders knows inventory's gate through one module only.
     """
 
-    def open_it(*, stock: int = 10, limit: int = 5, starts: int = -HOUR_MS, ends: int = HOUR_MS) -> int:
+    def open_it(
+        *, stock: int = 10, limit: int = 5, starts: int = -HOUR_MS, ends: int = HOUR_MS, **room: str | int
+    ) -> int:
         seconds, _ = valkey.time()
         valkey.hset(
             gate_key,
@@ -44,6 +46,7 @@ def open_sale(valkey: redis.Redis, gate_key: str) -> Callable[..., int]:
                 "starts_at_ms": seconds * 1000 + starts,
                 "ends_at_ms": seconds * 1000 + ends,
                 "per_user_limit": limit,
+                **({"turns_per_s": 100, "turn_s": 60, "seed": "1,2,3,4,5,6"} | room if room else {}),
                 "capacity": 1000,
                 "epoch": 1,
                 "seq": 0,
