@@ -22,6 +22,8 @@ from queueing.console.prometheus import QueueCollector
 registry = CollectorRegistry(auto_describe=False)
 registry.register(QueueCollector())
 
+PROXIED = ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")  # any of them: somebody stands in between
+
 
 @never_cache
 @require_safe
@@ -39,7 +41,7 @@ def _may_read(request: HttpRequest) -> bool:
     scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
     if settings.METRICS_TOKEN and scheme == "Bearer":
         return compare_digest(shown.encode(), settings.METRICS_TOKEN.encode())
-    if "X-Forwarded-For" in request.headers or "Forwarded" in request.headers:
+    if any(header in request.headers for header in PROXIED):
         return False
     try:
         address = ipaddress.ip_address(request.META.get("REMOTE_ADDR", ""))

@@ -24,9 +24,10 @@ Every method may raise BrokerUnavailable. Brokers are used by one thread.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Final, Protocol
 
+from queueing.about import About
 from queueing.dead import Buried, Mark
 from queueing.message import Delivery, Message
 from queueing.series import Series
@@ -73,6 +74,7 @@ class GroupStats:
     buried: int = 0  # ever
     quarantined: int = 0  # of the dead: replayed as often as they may be
     purged: int = 0  # dead letters an operator had forgotten
+    in_hands: Mapping[str, int] = field(default_factory=dict)  # consumer → what it holds
 
     @property
     def lag(self) -> int:
@@ -106,8 +108,11 @@ class Broker(Protocol):
 
     def partitions(self, topic: str) -> list[str]: ...
 
-    def beat(self, group: str, consumer: str) -> None:
+    def beat(self, group: str, consumer: str, about: About | None = None) -> None:
         """Say that this consumer's work loop still turns. Call it before the first read."""
+
+    def abouts(self, group: str) -> dict[str, About]:
+        """Consumer → what it said of itself with its last beat; forgotten when it leaves or is taken over."""
 
     def beats(self, group: str) -> dict[str, str]:
         """Consumer → something that changes whenever it beats. Lists everybody who may hold an entry."""

@@ -4,6 +4,7 @@
     q:partitions:<topic>              set     partition names of a topic
     q:beats:<group>                   hash    consumer → beat counter (liveness; only its *change* means anything)
     q:seen:<group>                    hash    consumer → Redis's clock at its last beat, ms (for display)
+    q:about:<group>                   hash    consumer → what it said of itself with that beat (JSON, queueing/about.py)
     q:paused                          set     groups that read nothing for now
     q:start:<group>                   hash    topic → when a group that starts "now" first said so, ms (Redis's clock)
     q:rate:<group>                    hash    debt (µs; negative: saved up), at (Redis's clock, µs): of the group's cap
@@ -52,6 +53,10 @@ def beats(group: str) -> str:
 
 def seen(group: str) -> str:
     return f"q:seen:{group}"
+
+
+def about(group: str) -> str:
+    return f"q:about:{group}"
 
 
 def start(group: str) -> str:

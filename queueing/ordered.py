@@ -59,6 +59,7 @@ class OrderedWorker(Worker):
                 self._held = self._next_batch(wait_s)
             done = len(self._held)
             self._handle_held()
+            self._workload.handled += done
             return done or len(self._caps.waiting)
         except LeaseLost as lost:
             logger.warning("%s: %s", self.consumer, lost)

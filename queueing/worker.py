@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
+from queueing.about import Workload
 from queueing.broker import BEGINNING, Broker, Where
 from queueing.capping import Caps
 from queueing.crashpoint import crashpoint
@@ -65,6 +66,7 @@ class Worker:
     stopping: bool = field(default=False, init=False)
     _watch: Watch = field(init=False)
     _caps: Caps = field(init=False)
+    _workload: Workload = field(init=False)
     _alone: deque[Delivery] = field(default_factory=deque, init=False)
     _fresh: list[Delivery] = field(default_factory=list, init=False)  # read, and more than one batch
     _held: list[Delivery] = field(default_factory=list, init=False)  # begun, and the database went away
@@ -81,6 +83,7 @@ class Worker:
     def __post_init__(self) -> None:
         self._watch = Watch(self.subscription.lease_s, self.clock)
         self._caps = Caps(self.subscription, self.broker, self.clock)
+        self._workload = Workload(self.clock)
         self._lanes = Lanes(
             self.subscription, self.broker, self._caps, self.clock, self.sleep, self.collect_s, self._fetch,
             self._fetch_one,
@@ -130,6 +133,7 @@ class Worker:
         if self._held:
             self._handling.handle(self._held)
         self._held = []
+        self._workload.handled += done
         return done or len(self._caps.waiting)
 
     def _next_batch(self, wait_s: float) -> list[Delivery]:
@@ -222,7 +226,7 @@ class Worker:
         """Not at every turn: a beat is a write that waits for the disk, as costly as an acknowledgement."""
         now = self.clock()
         if now >= self._next_beat:
-            self.broker.beat(self.subscription.group, self.consumer)
+            self.broker.beat(self.subscription.group, self.consumer, self._workload.about())
             self._next_beat = now + min(0.5, self.subscription.lease_s / BEATS_A_LEASE)
 
     def _take_over_from_the_dead(self) -> None:

@@ -11,6 +11,8 @@ from django.conf import settings as django_settings
 from django.test import Client
 
 from queueing import keys
+from queueing.about import About
+from queueing.broker import Failure
 from queueing.conf import make_broker
 from queueing.console import selectors
 from queueing.console.reading import Reader
@@ -39,21 +41,35 @@ def test_the_numbers_are_those_of_the_queue(client: Client) -> None:
     broker.produce([Message.of(StockAdded(sale_id=1, addition_id=str(n), quantity=1)) for n in range(5)])
     batch = broker.read("inventory", "ada", ["sales.events"], 10, 0)
     broker.ack("inventory", "ada", batch[:2])
-    broker.beat("inventory", "ada")
+    broker.retry("inventory", "ada", batch[2], 60, Failure("the warehouse is dark"), count=True)
+    broker.bury("inventory", "ada", batch[3], Failure("the warehouse is dark"))
+    about = About(host="shop-1", pid=412, handled=2, per_s=0.5, memory_bytes=50_000_000)
+    broker.beat("inventory", "ada", about)
 
     numbers = told(client.get("/metrics").content.decode())
 
     of = '{group="inventory",topic="sales.events"}'
     assert numbers[f"sluice_queue_appended_total{of}"] == 5
-    assert numbers[f"sluice_queue_acked_total{of}"] == 2
-    assert numbers[f"sluice_queue_lag_messages{of}"] == 3
-    assert numbers[f"sluice_queue_in_flight_messages{of}"] == 3
+    assert numbers['sluice_queue_produced_total{topic="sales.events"}'] == 5
+    assert numbers[f"sluice_queue_acked_total{of}"] == 4
+    assert numbers[f"sluice_queue_retried_total{of}"] == 1
+    assert numbers[f"sluice_queue_buried_total{of}"] == 1
+    assert numbers[f"sluice_queue_lag_messages{of}"] == 1
+    assert numbers[f"sluice_queue_in_flight_messages{of}"] == 1
+    ada = '{consumer="ada",group="inventory"}'
+    assert numbers[f"sluice_queue_consumer_handled_total{ada}"] == 2
+    assert numbers[f"sluice_queue_consumer_in_flight_messages{ada}"] == 1
+    assert numbers[f"sluice_queue_consumer_memory_bytes{ada}"] == 50_000_000
+    assert numbers[f"sluice_queue_consumer_beat_age_seconds{ada}"] < 5
+    assert numbers['sluice_queue_cap_per_second{group="orders",topic="orders.placed"}'] == 1000
     assert numbers['sluice_queue_consumers{group="inventory"}'] == 1
     assert numbers["sluice_queue_known"] == 1
     assert numbers["sluice_outbox_rows"] == 0
 
 
 def test_every_name_is_documented_and_every_documented_name_is_told(client: Client) -> None:
+    make_broker().beat("inventory", "ada", About(host="a", pid=1, handled=0, per_s=0, memory_bytes=1))
+
     names = {re.split(r"[{ ]", name)[0] for name in told(client.get("/metrics").content.decode())}
 
     assert names == set(re.findall(r"^\| `(\w+)`", DOCUMENT.read_text(), re.MULTILINE))
@@ -67,6 +83,11 @@ def test_every_name_is_documented_and_every_documented_name_is_told(client: Clie
         ("203.0.113.9", {}, 404),
         ("127.0.0.1", {"X-Forwarded-For": "127.0.0.1"}, 404),
         ("127.0.0.1", {"Forwarded": "for=127.0.0.1"}, 404),
+        ("127.0.0.1", {"X-Real-IP": "127.0.0.1"}, 404),
+        ("127.0.0.1", {"Via": "1.1 gateway"}, 404),
+        ("203.0.113.9", {"X-Forwarded-For": "127.0.0.1"}, 404),
+        ("203.0.113.9", {"X-Forwarded-For": "127.0.0.1, 127.0.0.1", "X-Real-IP": "127.0.0.1"}, 404),
+        ("203.0.113.9", {"Forwarded": "for=127.0.0.1"}, 404),
         ("203.0.113.9", {"Authorization": "Bearer let-me-in"}, 200),
         ("203.0.113.9", {"Authorization": "Bearer let-me-in", "X-Forwarded-For": "203.0.113.7"}, 200),
         ("203.0.113.9", {"Authorization": "Bearer let-me-inn"}, 404),

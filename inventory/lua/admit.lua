@@ -12,6 +12,7 @@
 --          a refusal has written nothing
 --!include append.lua
 --!include series.lua
+--!include pace.lua
 --!include line.lua
 local gate_key, buyers_key, answers_key, log_key, meta_key, counters_key, line_key, room_key, claims_key,
   log_series_key, series_key = unpack(KEYS)
@@ -40,6 +41,7 @@ local lag = lag_of(appended, counters_key)
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
 
+local pace  -- of the gate group, looked up for the first who finds the queue full
 local line
 if exists and open and g[10] and g[10] ~= 'off' and now >= starts and now < ends then
   redis.call('ZCARD', claims_key)
@@ -75,7 +77,8 @@ local function decide(user, key, quantity, order, message)
   if has + units > limit then return {'over_limit', math.max(0, limit - has)} end
   if units > stock then return {'sold_out', stock} end
   if capacity > 0 and lag + 1 > capacity then
-    return {'queue_full', lag, capacity, acked_a_second(counters_key, series_key)}
+    pace = pace or acked_a_second(counters_key, series_key)
+    return {'queue_full', lag, capacity, pace}
   end
 
   if noted ~= clock[1] then  -- once a second, and not by a look-up in each admission

@@ -11,6 +11,7 @@ from inventory import gate, keys
 from inventory.gate import Movement, Terms
 from inventory.link import GateBroken
 from queueing import keys as queue_keys
+from queueing.conf import make_broker
 
 ANNA, BORIS = 101, 102
 HOUR_MS = 3_600_000
@@ -129,6 +130,46 @@ def test_a_full_queue_refuses_until_the_orders_group_catches_up(valkey, open_sal
 
     valkey.hset(keys.counters(7), "acked", 1)
     assert buy(ANNA).outcome == "admitted"
+
+
+def test_a_full_queue_says_when_the_orders_group_will_have_made_room(valkey, open_sale, settings):
+    with_capacity(settings, 1_000)
+    open_sale()
+    valkey.hset(keys.meta(7), "appended", 1_000)
+    assert buy(ANNA).retry_after_s == 30, "nobody works the orders off"
+
+    second = valkey.time()[0]
+    for ago, acked in ((9, 100), (3, 1_000)):
+        record = "".join(f"{number:012}" for number in (second - ago, acked, 0, 0, 0))
+        valkey.setrange(keys.series(7), (second - ago) % 3600 * len(record), record)
+    valkey.hset(keys.counters(7), mapping={"acked": 1_100, "noted": second - 3})
+    valkey.hset(keys.meta(7), "appended", 2_100)
+
+    said = buy(ANNA)
+
+    assert (said.outcome, said.number) == ("queue_full", 1_000)
+    assert 0.9 <= said.retry_after_s <= 1.2, "1,000 in ten seconds, and a hundred must go"
+
+
+def test_what_was_admitted_is_in_the_series_and_in_the_counter(valkey, open_sale):
+    open_sale(stock=3)
+    outcomes = [buy(number, f"key-{number}-of-many").outcome for number in range(5)]
+
+    assert outcomes.count("admitted") == 3
+    series = make_broker().series("orders", "orders.placed", 60)
+    assert sum(series.produced) == int(valkey.hget(keys.meta(7), "appended")) == 3
+    assert series.lag[-1] == 3
+
+
+def test_a_series_of_the_wrong_type_leaves_nothing_half_done(valkey, open_sale):
+    open_sale()
+    valkey.sadd(keys.log_series(7), "what is this")
+    before = everything(valkey)
+
+    with pytest.raises(gate.GateUnavailable):
+        buy(ANNA)
+
+    assert everything(valkey) == before
 
 
 def test_the_checks_come_in_their_order(valkey, open_sale, settings, now_ms):

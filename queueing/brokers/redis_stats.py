@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -33,7 +34,7 @@ def read_stats_at(client: Any, where: Sequence[tuple[str, str, str]]) -> tuple[i
                 keys.counters(topic, partition, group), "skipped", "acked", "done", "purged", "retried", "buried"
             )
             pipe.zcard(keys.retry(topic, partition, group))
-            pipe.hlen(keys.holders(topic, partition, group))
+            pipe.hvals(keys.holders(topic, partition, group))
             pipe.zcard(keys.dead(topic, partition, group))
             pipe.zcard(keys.parked(topic, partition, group))
             pipe.scard(keys.quarantined(topic, partition, group))
@@ -48,7 +49,8 @@ def read_stats_at(client: Any, where: Sequence[tuple[str, str, str]]) -> tuple[i
     stats = []
     for number, (topic, partition, group) in enumerate(where):
         seen, delayed, held, dead, parked, quarantined, pending = rows[number]
-        in_flight, first_pending = _pending(pending)
+        in_hands, first_pending = _pending(pending)
+        in_hands.update(map(_name, held))
         skipped, acked, done, purged, retried, buried = (int(value or 0) for value in seen)
         (appended, trimmed), infos, later, kept = about_logs[topic, partition]
         if not _has_begun(infos, group):
@@ -63,7 +65,8 @@ def read_stats_at(client: Any, where: Sequence[tuple[str, str, str]]) -> tuple[i
                 acked=acked,
                 skipped=skipped,
                 done=done,
-                in_flight=in_flight + held,
+                in_flight=in_hands.total(),
+                in_hands=in_hands,
                 delayed=delayed,
                 dead=dead,
                 parked=parked,
@@ -88,11 +91,11 @@ def _chunks(replies: Sequence[Any], start: int, size: int) -> Sequence[Sequence[
     return [replies[at : at + size] for at in range(start, len(replies), size)]
 
 
-def _pending(reply: Any) -> tuple[int, int]:
-    """How many entries are pending, and the age stamp of the first (ms), 0 for none."""
+def _pending(reply: Any) -> tuple[Counter[str], int]:
+    """How many entries each consumer has in hand, and the age stamp of the first (ms), 0 for none."""
     if isinstance(reply, Exception) or not reply.get("pending"):
-        return 0, 0
-    return int(reply["pending"]), _ms(reply["min"])
+        return Counter(), 0
+    return Counter({_name(one["name"]): int(one["pending"]) for one in reply["consumers"]}), _ms(reply["min"])
 
 
 def _first_undelivered(client: Any, where: Sequence[tuple[str, str, str]], infos: Mapping[Log, Any]) -> list[int]:

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from queueing.console.selectors import read_queue
-from queueing.console.snapshot import Counts, Snapshot
+from queueing.console.snapshot import Snapshot, TopicCounts
 
 _OF_A_TOPIC = ("group", "topic")
 _COUNTERS = {
     "appended": ("sluice_queue_appended", "Messages appended for this group since the log began"),
     "acked": ("sluice_queue_acked", "Messages this group has acknowledged"),
+    "retried": ("sluice_queue_retried", "Attempts of this group that failed and come again"),
+    "buried": ("sluice_queue_buried", "Messages this group has given up and buried"),
     "purged": ("sluice_queue_purged", "Dead letters an operator had forgotten"),
 }
 _GAUGES = {
@@ -37,7 +39,7 @@ class QueueCollector:
 
 
 def _of(snapshot: Snapshot) -> Iterator[Metric]:
-    rows: list[tuple[tuple[str, str], Counts]] = [
+    rows: list[tuple[tuple[str, str], TopicCounts]] = [
         ((group.group, topic.topic), topic) for group in snapshot.groups for topic in group.topics
     ]
     for field, (name, text) in _COUNTERS.items():
@@ -56,6 +58,17 @@ def _of(snapshot: Snapshot) -> Iterator[Metric]:
     for labels, counts in rows:
         oldest.add_metric(labels, counts.oldest_age_ms / 1000)
     yield oldest
+    produced = CounterMetricFamily("sluice_queue_produced", "Messages appended to a topic", labels=["topic"])
+    for topic, number in {labels[1]: counts.produced for labels, counts in rows}.items():
+        produced.add_metric([topic], number)
+    yield produced
+    cap = GaugeMetricFamily("sluice_queue_cap_per_second", "Messages a second a group may begin", labels=_OF_A_TOPIC)
+    for group in snapshot.groups:
+        for topic, rate in group.caps.items():
+            if rate is not None:
+                cap.add_metric([group.group, topic], rate)
+    yield cap
+    yield from _of_consumers(snapshot)
     consumers = GaugeMetricFamily("sluice_queue_consumers", "Consumers that beat within their lease", labels=["group"])
     for group in snapshot.groups:
         consumers.add_metric([group.group], group.alive)
@@ -69,3 +82,21 @@ def _of(snapshot: Snapshot) -> Iterator[Metric]:
         yield GaugeMetricFamily(
             "sluice_outbox_oldest_age_seconds", "Age of the oldest of them", snapshot.outbox.oldest_age_ms / 1000
         )
+
+
+def _of_consumers(snapshot: Snapshot) -> Iterator[Metric]:
+    """One line a consumer, as long as it lives: its name is never used again."""
+    labels = ["group", "consumer"]
+    handled = CounterMetricFamily("sluice_queue_consumer_handled", "Messages it has finished with", labels=labels)
+    in_flight = GaugeMetricFamily("sluice_queue_consumer_in_flight_messages", "Messages in its hands", labels=labels)
+    memory = GaugeMetricFamily("sluice_queue_consumer_memory_bytes", "Resident memory of its process", labels=labels)
+    beat = GaugeMetricFamily("sluice_queue_consumer_beat_age_seconds", "Time since its last beat", labels=labels)
+    for group in snapshot.groups:
+        for consumer in group.consumers:
+            name = [group.group, consumer.name]
+            in_flight.add_metric(name, consumer.in_flight)
+            beat.add_metric(name, consumer.last_beat_ms / 1000)
+            if consumer.about is not None:
+                handled.add_metric(name, consumer.about.handled)
+                memory.add_metric(name, consumer.about.memory_bytes)
+    yield from (handled, in_flight, memory, beat)

@@ -9,9 +9,11 @@ from django.db import connection
 from msgspec.structs import replace
 
 from queueing import keys
+from queueing.about import About
 from queueing.broker import GroupStats
 from queueing.brokers.redis_stats import read_stats_at
 from queueing.brokers.redis_streams.capping import caps_from
+from queueing.brokers.redis_streams.liveness import abouts_from
 from queueing.conf import subscriptions, topics
 from queueing.console.link import client
 from queueing.console.snapshot import Consumer, Counts, Group, Outbox, Snapshot, TopicCounts, added_up
@@ -40,7 +42,7 @@ def take_sample() -> Snapshot:
         total=Counts(**added_up(stats)),
         groups=[
             replace(
-                _group(group, stats, known.beats[group], now_ms),
+                _group(group, stats, known, now_ms),
                 paused=group.encode() in known.paused,
                 caps={**subscription.caps, **known.caps[group]},
             )
@@ -59,6 +61,7 @@ class _Known(NamedTuple):
     places: list[Place]
     beats: dict[str, Beats]
     caps: dict[str, dict[str, float | None]]  # set by operators
+    abouts: dict[str, dict[str, About]]
     paused: set[bytes]
 
 
@@ -72,6 +75,8 @@ def _what_is_known() -> _Known:
             pipe.hgetall(keys.seen(group))
         for group in everybody:
             pipe.hgetall(keys.caps(group))
+        for group in everybody:
+            pipe.hgetall(keys.about(group))
         pipe.smembers(keys.PAUSED)
         *replies, paused = pipe.execute()
     partitions = {
@@ -84,16 +89,18 @@ def _what_is_known() -> _Known:
         for topic in subscription.topics
         for partition in partitions[topic]
     ]
-    beats, caps = replies[len(declared) :][: len(everybody)], replies[-len(everybody) :]
+    of_groups = replies[len(declared) :]
+    beats, caps, abouts = (of_groups[n * len(everybody) :][: len(everybody)] for n in range(3))
     return _Known(
         found,
         dict(zip(everybody, beats, strict=True)),
         {group: caps_from(fields) for group, fields in zip(everybody, caps, strict=True)},
+        {group: abouts_from(fields) for group, fields in zip(everybody, abouts, strict=True)},
         paused,
     )
 
 
-def _group(group: str, stats: Sequence[GroupStats], beats: Beats, now_ms: int) -> Group:
+def _group(group: str, stats: Sequence[GroupStats], known: _Known, now_ms: int) -> Group:
     subscription = subscriptions()[group]
     mine = [row for row in stats if row.group == group]
     by_topic = {topic: [row for row in mine if row.topic == topic] for topic in subscription.topics}
@@ -105,13 +112,22 @@ def _group(group: str, stats: Sequence[GroupStats], beats: Beats, now_ms: int) -
                 partitions=len(rows),
                 kept=sum(row.kept for row in rows),
                 trimmed=sum(row.trimmed for row in rows),
+                produced=sum(row.appended for row in rows),
                 **added_up(rows),
             )
             for topic, rows in by_topic.items()
         ],
         consumers=[
-            Consumer(name=name.decode(errors="replace"), last_beat_ms=ago, alive=ago <= subscription.lease_s * 1000)
-            for name, ago in sorted((name, max(0, now_ms - int(at))) for name, at in beats.items())
+            Consumer(
+                name=name,
+                last_beat_ms=ago,
+                alive=ago <= subscription.lease_s * 1000,
+                in_flight=sum(row.in_hands.get(name, 0) for row in mine),
+                about=known.abouts[group].get(name),
+            )
+            for name, ago in sorted(
+                (name.decode(errors="replace"), max(0, now_ms - int(at))) for name, at in known.beats[group].items()
+            )
         ],
         **added_up(mine),
     )

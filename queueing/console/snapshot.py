@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from queueing.about import About
 from queueing.broker import GroupStats
 
 
@@ -15,6 +16,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
     appended: int = 0  # since the log began, less what a group skipped when it started
     acked: int = 0
+    retried: int = 0  # ever: failed, and set aside to come again
+    buried: int = 0  # ever
     lag: int = 0
     in_flight: int = 0
     delayed: int = 0  # failed or came early, and come again to this group
@@ -31,12 +34,15 @@ class TopicCounts(Counts, frozen=True, kw_only=True):
     partitions: int
     kept: int = 0  # entries in its logs; a new group would read these
     trimmed: int = 0  # entries dropped by its retention
+    produced: int = 0  # ever, whoever hears it
 
 
 class Consumer(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     last_beat_ms: int  # ago
     alive: bool  # beat within its group's lease
+    in_flight: int = 0  # in its hands
+    about: About | None = None  # as of its last beat; None: one that never said
 
 
 class Group(Counts, frozen=True, kw_only=True):
@@ -72,6 +78,8 @@ def added_up(rows: Iterable[GroupStats]) -> dict[str, Any]:
     return {
         "appended": sum(row.appended - row.skipped for row in rows),
         "acked": sum(row.acked for row in rows),
+        "retried": sum(row.retried for row in rows),
+        "buried": sum(row.buried for row in rows),
         "lag": sum(row.lag for row in rows),
         "in_flight": sum(row.in_flight for row in rows),
         "delayed": sum(row.delayed for row in rows),

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
+from queueing.about import About
 from queueing.broker import BEGINNING, END, Broker, Failure
 from queueing.errors import TopicFull, UnknownTopic
 from queueing.message import Message, new_id
@@ -420,6 +421,21 @@ class BrokerConformance:
         broker.beat("cooks", "ada")
 
         assert broker.beats("cooks")["ada"] != before
+
+    def test_what_a_consumer_says_of_itself_is_known_until_it_leaves(self, broker: Broker) -> None:
+        said = About(host="oven-1", pid=412, handled=7, per_s=3.5, memory_bytes=50_000_000)
+        broker.produce([parcel(), parcel()])
+        broker.beat("cooks", "ada", said)
+        broker.beat("cooks", "sam")
+        held = broker.read("cooks", "ada", ["parcels"], 10, 0)
+
+        assert broker.abouts("cooks") == {"ada": said}
+        assert sum(row.in_hands.get("ada", 0) for row in broker.stats({"cooks": ["parcels"]})) == 2
+
+        broker.ack("cooks", "ada", held)
+        broker.leave("cooks", "ada", ["parcels"])
+        assert broker.abouts("cooks") == {}
+        assert all(not row.in_hands.get("ada") for row in broker.stats({"cooks": ["parcels"]}))
 
     def test_trimming_drops_what_is_old_and_settled(self, broker: Broker, pass_time: Callable[[float], None]) -> None:
         broker.produce([parcel(topic="brief") for _ in range(3)])

@@ -5,6 +5,7 @@
 -- returns  {'ok', offset…} | {'full', lag, what the gate group acknowledges a second}
 --!include append.lua
 --!include series.lua
+--!include pace.lua
 local capacity, n = tonumber(ARGV[1]), tonumber(ARGV[2])
 if capacity > 0 then
   local lag = lag_of(redis.call('HGET', KEYS[2], 'appended'), KEYS[4])

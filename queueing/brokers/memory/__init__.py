@@ -6,6 +6,7 @@ plainly as the promises read.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
@@ -59,6 +60,7 @@ class MemoryBroker(Producing, Consuming, Capping, Settling, DeadLetters, Livenes
                         buried=view.buried,
                         quarantined=sum(buried.letter.quarantined for buried in view.dead.values()),
                         purged=view.purged,
+                        in_hands=Counter(h.consumer for h in (*view.pending.values(), *view.working.values())),
                     )
                 )
         return rows

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from queueing.about import About
 from queueing.broker import BEGINNING, END, Position
 from queueing.brokers.memory.history import History
 from queueing.brokers.memory.state import GroupView, Later
@@ -30,6 +31,7 @@ class MemoryBase:
     _starts: dict[str, Position] = field(default_factory=dict)
     _groups: dict[tuple[str, str, str], GroupView] = field(default_factory=dict)
     _beats: dict[str, dict[str, str]] = field(default_factory=dict)
+    _abouts: dict[str, dict[str, About]] = field(default_factory=dict)
     _paused: set[str] = field(default_factory=set)
     _debts: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
     _caps: dict[str, dict[str, float | None]] = field(default_factory=dict)

@@ -75,4 +75,5 @@ class Consuming(MemoryBase):
                 held.consumer = consumer
                 found.append(replace(held.delivery, attempt=begun + 1, alone=True))
         self._beats.get(group, {}).pop(dead, None)
+        self._abouts.get(group, {}).pop(dead, None)
         return found

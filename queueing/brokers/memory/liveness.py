@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from queueing.about import About
 from queueing.brokers.memory.base import MemoryBase
 
 
 class Liveness(MemoryBase):
-    def beat(self, group: str, consumer: str) -> None:
+    def beat(self, group: str, consumer: str, about: About | None = None) -> None:
         self._beats.setdefault(group, {})[consumer] = str(next(self._count))
+        if about:
+            self._abouts.setdefault(group, {})[consumer] = about
+
+    def abouts(self, group: str) -> dict[str, About]:
+        return dict(self._abouts.get(group, {}))
 
     def beats(self, group: str) -> dict[str, str]:
         holders = {
@@ -36,3 +42,4 @@ class Liveness(MemoryBase):
             for held in (*view.pending.values(), *view.working.values())
         ):
             self._beats.get(group, {}).pop(consumer, None)
+            self._abouts.get(group, {}).pop(consumer, None)

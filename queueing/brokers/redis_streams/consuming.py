@@ -119,6 +119,7 @@ class Consuming(RedisBase):
         if len(found) < limit:
             self.redis.hdel(keys.beats(group), dead)
             self.redis.hdel(keys.seen(group), dead)
+            self.redis.hdel(keys.about(group), dead)
         return found
 
 

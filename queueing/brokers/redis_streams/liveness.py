@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+import msgspec
 
 from queueing import keys
+from queueing.about import About
 from queueing.brokers.redis_seek import parts
 from queueing.brokers.redis_streams.base import RedisBase, pairs, speaks_broker
 
 
 class Liveness(RedisBase):
     @speaks_broker
-    def beat(self, group: str, consumer: str) -> None:
+    def beat(self, group: str, consumer: str, about: About | None = None) -> None:
         seconds, microseconds = self.redis.time()
         with self.redis.pipeline(transaction=False) as pipe:
             pipe.hincrby(keys.beats(group), consumer, 1)
             pipe.hset(keys.seen(group), consumer, str(seconds * 1000 + microseconds // 1000))
+            if about:
+                pipe.hset(keys.about(group), consumer, msgspec.json.encode(about))
             pipe.execute()
+
+    @speaks_broker
+    def abouts(self, group: str) -> dict[str, About]:
+        return abouts_from(self.redis.hgetall(keys.about(group)))
 
     @speaks_broker
     def beats(self, group: str) -> dict[str, str]:
@@ -82,3 +91,9 @@ class Liveness(RedisBase):
         if all(gone):
             self.redis.hdel(keys.beats(group), consumer)
             self.redis.hdel(keys.seen(group), consumer)
+            self.redis.hdel(keys.about(group), consumer)
+
+
+def abouts_from(fields: Mapping[bytes, bytes]) -> dict[str, About]:
+    """What `keys.about` holds."""
+    return {name.decode(): msgspec.json.decode(text, type=About) for name, text in fields.items()}
