@@ -193,6 +193,20 @@ def test_a_dead_head_keeps_its_key_until_it_is_replayed(broker, clock, kitchen, 
     assert kitchen.of("ann") == ["ann-1", "ann-2"]
 
 
+def test_a_dead_head_that_is_purged_lets_its_key_go_on_without_it(broker, clock, kitchen, hire) -> None:
+    kitchen.refuses["ann-1"] = ValueError("it leaks")
+    sell(broker, "ann-1", "ann-2", "bob-1", "ann-3")
+    worker = hire()
+    work(clock, 30, worker)
+    assert kitchen.heard == ["bob-1"]
+
+    for topic, partition, group in broker._groups:
+        broker.purge(broker.dead_letters(group, topic, partition))
+    work(clock, 2, worker)
+
+    assert kitchen.of("ann") == ["ann-2", "ann-3"]
+
+
 def test_a_dead_head_may_release_its_key(broker, clock, kitchen, hire) -> None:
     kitchen.refuses["ann-1"] = ValueError("it leaks")
     sell(broker, "ann-1", "ann-2")

@@ -128,6 +128,20 @@ def test_a_message_that_keeps_failing_is_buried_with_its_reason(broker, clock, k
     assert "Traceback" in buried.letter.traceback
 
 
+def test_a_message_that_fails_after_each_replay_is_quarantined(broker, clock, kitchen, new_worker) -> None:
+    kitchen.refuses["cracked"] = ValueError("it leaks")
+    sell(broker, "cracked")
+    worker = new_worker()
+    seen = []
+    for _ in range(5):
+        work(worker, clock, 60)
+        [buried] = broker.dead_letters("cooks", "shelf", "0")
+        seen.append((buried.letter.replays, buried.letter.attempts, buried.letter.quarantined))
+        assert broker.replay([buried]) == 1
+
+    assert seen == [(0, 3, False), (1, 3, False), (2, 3, False), (3, 3, True), (4, 3, True)]
+
+
 def test_a_replayed_letter_that_was_mended_is_handled(broker, clock, kitchen, new_worker) -> None:
     kitchen.refuses["cracked"] = ValueError("it leaks")
     sell(broker, "cracked")
