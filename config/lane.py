@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from config import sale_json
 from orders import lane as orders_lane
 from orders.answers import BROKEN
 
@@ -21,6 +22,7 @@ Lane = Callable[[int, Any, Any, Any], Awaitable[None]]  # sale id, scope, receiv
 SALES = "/api/sales/"
 # (method, what follows the sale's number)
 LANES: dict[tuple[str, str], Lane] = {
+    ("GET", ""): sale_json.sale,
     ("POST", "/orders"): orders_lane.place_order,
     ("POST", "/line"): orders_lane.join_line,
     ("DELETE", "/line"): orders_lane.leave_line,

@@ -120,6 +120,8 @@ class Batcher:
 
     async def _run(self, arguments: list[Any]) -> Any:
         """One EVALSHA on the connection of this sale; the script's text where Redis doesn't know it."""
+        if self._connection is not None and link.was_closed(self._connection):
+            self._drop_connection()  # it ended between two questions; nothing was asked on it
         if self._connection is None:
             self._connection = await link.dedicated_connection()
         admit = script("admit")

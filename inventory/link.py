@@ -92,6 +92,11 @@ async def call(connection: AbstractConnection, *command: Any) -> Any:
     return await connection.read_response()
 
 
+def was_closed(connection: AbstractConnection) -> bool:
+    """Whether Redis has hung up, as when it restarted while nobody asked."""
+    return connection._reader is None or connection._reader.at_eof()
+
+
 def throw_away(connection: AbstractConnection) -> None:
     """Without waiting: whatever it might still say must reach nobody."""
     connection._close()  # type: ignore[no-untyped-call]

@@ -6,8 +6,9 @@ import asyncio
 import json
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -58,7 +59,7 @@ def purchase(user_id: int, key: str = "first-try") -> dict:
 
 
 def dump(valkey: redis.Redis) -> dict:
-    read = {"hash": valkey.hgetall, "stream": valkey.xrange, "set": valkey.smembers}
+    read = {"hash": valkey.hgetall, "stream": valkey.xrange, "set": valkey.smembers, "string": valkey.dump}
     return {key: read[valkey.type(key)](key) for key in sorted(valkey.keys("*7*"))}
 
 
@@ -111,6 +112,64 @@ def test_a_restarted_redis_goes_on_where_it_was(server: Valkey, admit: Callable)
     assert admit(**purchase(1)).body == before.body
     assert admit(**purchase(2)).outcome == "admitted"
     assert gate.read_state(7).stock == 8
+
+
+def in_a_loop(story: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    async def told() -> Any:
+        try:
+            return await story()
+        finally:
+            await gate.aclose()
+
+    return asyncio.run(told())
+
+
+async def crowd(*users: int) -> list[Any]:
+    return await asyncio.gather(*(gate.admit(**purchase(user)) for user in users), return_exceptions=True)
+
+
+def test_a_crowd_at_a_hanging_redis_is_answered_within_a_second_and_does_not_pile_up(server: Valkey):
+    async def story() -> tuple[list[Any], float]:
+        await crowd(1)
+        server.process.send_signal(signal.SIGSTOP)
+        started = time.monotonic()
+        return await crowd(*range(6_000)), time.monotonic() - started
+
+    answers, took = in_a_loop(story)
+
+    assert {type(answer) for answer in answers} == {GateUnavailable}
+    assert took < 1.5  # of which 0.9 s are the wait, and the rest is Python waking 6,000
+
+
+def test_a_connection_cut_in_flight_leaves_all_unknown_and_their_keys_find_their_orders(valkey: redis.Redis):
+    """Whether their script ran before, after or never: the retry finds the one order of its key."""
+
+    async def story() -> tuple[list[Any], list[Any]]:
+        await crowd(100)
+        valkey.execute_command("CLIENT", "PAUSE", "10000", "WRITE")  # the script arrives, and waits to be run
+        asked = asyncio.ensure_future(crowd(*range(5)))
+        await asyncio.sleep(0.1)
+        valkey.client_kill_filter(_type="normal", skipme=True)
+        cut = await asked
+        valkey.execute_command("CLIENT", "UNPAUSE")
+        return cut, await crowd(*range(5))
+
+    cut, again = in_a_loop(story)
+
+    assert [type(answer) for answer in cut] == [GateUnavailable] * 5
+    assert [json.loads(answer.body)["user_id"] for answer in again] == list(range(5))
+    assert gate.read_state(7).stock == 4
+    assert valkey.xlen(keys.log(7)) == 6
+
+
+def test_a_connection_that_redis_closed_between_two_crowds_costs_nobody_an_answer(valkey: redis.Redis):
+    async def story() -> list[Any]:
+        first = await crowd(1)
+        valkey.client_kill_filter(_type="normal", skipme=True)
+        await asyncio.sleep(0.05)  # the loop hears of it
+        return [*first, *await crowd(2)]
+
+    assert [answer.outcome for answer in in_a_loop(story)] == ["admitted"] * 2
 
 
 def test_killed_by_sigkill_redis_forgets_no_admission(server: Valkey):

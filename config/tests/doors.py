@@ -74,6 +74,12 @@ async def _call(
     return start["status"], given, b"".join(message["body"] for message in bodies)
 
 
+async def poll_together(path: str, count: int) -> list[bytes]:
+    """The bodies that so many are told who ask at the same moment."""
+    answers = await asyncio.gather(*(_call("GET", path, [], [b""]) for _ in range(count)))
+    return [body for _, _, body in answers]
+
+
 def _reply(status: int, body: bytes, headers: dict[str, str], cookies: Any) -> Reply:
     kept = {name: value for name, value in headers.items() if name not in FOR_PAGES}
     shown = {

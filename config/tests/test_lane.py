@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import ClassVar
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.test import Client
 
+from config import sale_json
 from config.api import api
-from config.tests.doors import Reply, by_django, by_the_lane
+from config.tests.doors import Reply, by_django, by_the_lane, poll_together
 from inventory import room
 from orders.errors import REASONS
 from orders.models import Offer
@@ -182,10 +184,46 @@ def test_without_redis_both_doors_say_503(browser, settings):
     assert by_django(*ask) == lane
 
 
+def test_both_doors_show_a_sale_alike(browser, valkey, open_sale):  # noqa: F811
+    ask = (browser, "GET", "/api/sales/7", b"", {})
+    assert by_the_lane(*ask) == by_django(*ask)
+    assert by_the_lane(*ask).status == 404
+    open_sale(stock=3)
+
+    django, lane = by_django(*ask), by_the_lane(*ask)
+
+    def without_now(reply: Reply) -> Reply:
+        return reply._replace(body=re.sub(rb'"now": ?"[^"]+"', b"", reply.body))
+
+    assert without_now(django) == without_now(lane)
+    assert (lane.status, lane.headers["cache-control"]) == (200, "public, max-age=1")
+
+
+def test_both_doors_show_a_sale_without_redis_alike(browser, settings):
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    ask = (browser, "GET", "/api/sales/7", b"", {})
+
+    assert by_django(*ask) == by_the_lane(*ask)
+    assert by_the_lane(*ask).status == 503
+
+
+def test_a_crowd_that_polls_a_sale_is_told_what_was_read_once(valkey, open_sale, monkeypatch):  # noqa: F811
+    open_sale()
+    looks = []
+    view = sale_json.view
+    monkeypatch.setattr(sale_json, "view", lambda *asked: (looks.append(asked), view(*asked))[1])
+
+    told = async_to_sync(poll_together)("/api/sales/7", 200)
+
+    assert len(set(told)) == len(looks) == 1
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [
         ("GET", "/api/sales/7/orders"),
+        ("HEAD", "/api/sales/7"),
+        ("GET", "/api/sales/7/"),
         ("DELETE", "/api/sales/7/orders"),
         ("POST", "/api/sales/7/orders/"),
         ("POST", "/api/sales//orders"),
