@@ -9,3 +9,10 @@ class AuditError(Exception):
 
 class UnreadableHistory(AuditError):
     """The history file is missing or malformed."""
+
+
+class LogsTrimmedTooFast(AuditError):
+    """Each time the audit looked, retention dropped entries of these logs before it had read them."""
+
+    def __init__(self, logs: str) -> None:
+        super().__init__(f"retention drops entries faster than the audit can read them: {logs}; try again")

@@ -16,8 +16,10 @@ from django.db import connection
 from psycopg import sql
 
 from config.audit import fence, history, logs, rest, schema
+from config.audit.errors import LogsTrimmedTooFast
 from queueing.registry import subscriptions
 
+CUTS = 10  # tries for an audit of seconds between trims ten seconds apart
 Session = psycopg.Connection[tuple[Any, ...]]
 
 
@@ -50,13 +52,8 @@ def gather(*, sale_id: int | None = None, history_path: Path | None = None, wait
             return found
 
         left = rest.wait(look, seconds=wait_s)
-        fences = [
-            fence.read(client, topic, partition, _subscribers(topic))
-            for topic, partition in _scope(fence.partitions(client), sale_id)
-        ]
         session.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        session.execute("SELECT 1 FROM queueing_outboxmessage LIMIT 1")  # the snapshot is taken here
-        tables = logs.tables(client, fences)
+        tables = _consistent_cut(session, client, sale_id)
         tables["subscriptions"] = _subscriptions()
         tables["told"] = history.read(history_path, sale_id=sale_id) if history_path else []
         for name, rows in tables.items():
@@ -67,6 +64,23 @@ def gather(*, sale_id: int | None = None, history_path: Path | None = None, wait
         session.execute(schema.COMPLETED)
         yield Evidence(session, left | look())
         session.rollback()
+
+
+def _consistent_cut(session: Session, client: redis.Redis, sale_id: int | None) -> dict[str, Iterable[Any]]:
+    """Fences, then PostgreSQL's snapshot, then entries; once more when a log was trimmed meanwhile, which is every ten
+    seconds at most. An entry that was in hand at its fence, and settled and trimmed since, would look lost."""
+    for _ in range(CUTS):
+        fences = [
+            fence.read(client, topic, partition, _subscribers(topic))
+            for topic, partition in _scope(fence.partitions(client), sale_id)
+        ]
+        session.execute("SELECT 1 FROM queueing_outboxmessage LIMIT 1")  # the snapshot is taken here
+        tables = logs.tables(client, fences)
+        trimmed = fence.trimmed_since(client, fences)
+        if not trimmed:
+            return tables
+        session.rollback()
+    raise LogsTrimmedTooFast(", ".join(trimmed))
 
 
 def open_session() -> Session:

@@ -125,6 +125,19 @@ def read(client: redis.Redis, topic: str, partition: str, subscribers: Iterable[
     )
 
 
+def trimmed_since(client: redis.Redis, fences: Sequence[Fence]) -> list[str]:
+    """Partitions that retention has trimmed since their fence: not all that was there can be read any more."""
+    with client.pipeline(transaction=False) as pipe:
+        for fence in fences:
+            pipe.hget(keys.meta(fence.topic, fence.partition), "trimmed")
+        now = pipe.execute()
+    return [
+        f"{fence.topic}/{fence.partition}"
+        for fence, trimmed in zip(fences, now, strict=True)
+        if text(trimmed or b"0") != fence.counters.get("trimmed", "0")
+    ]
+
+
 def _group(name: str, delivered: dict[str, Offset], replies: Sequence[Any]) -> GroupState:
     pending, counters, retry, holders, waiting, dead, graves, parked, heads, quarantined, purged = replies
     return GroupState(

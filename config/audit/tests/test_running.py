@@ -7,9 +7,12 @@ import time
 from collections.abc import Callable
 
 import pytest
+import redis
 from django.db import connections
 from msgspec.structs import replace
 
+from config.audit import logs
+from config.audit.fence import Fence
 from config.audit.tests.scene import park_a_follower
 from config.audit.tests.world import World
 from config.audit.verdict import Verdict
@@ -153,6 +156,35 @@ def test_a_log_trimmed_by_its_retention_is_judged_by_what_is_left(world: World, 
     assert gone > 10
     accounting = {finding.rule.number: finding.checked for finding in verdict.findings}[6]
     assert accounting == {finding.rule.number: finding.checked for finding in before.findings}[6] - gone
+
+
+def test_what_is_settled_and_trimmed_while_the_audit_reads_is_not_lost(
+    world: World, audit: Callable[..., Verdict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Undelivered at its fence, gone when its log is read: the audit looks once more."""
+    broker = make_broker()
+    broker.topics = {**broker.topics, "orders.events": Topic("orders.events", partitions=4, retention_messages=0)}
+    hearers = [group for group, subscription in subscriptions().items() if "orders.events" in subscription.topics]
+    world.expire("cleo")
+    relay = Relay(broker)
+    relay.own_lanes()
+    relay.step()
+    relay.release_lanes()
+    read, cuts = logs.tables, []
+
+    def settle_and_trim_first(client: redis.Redis, fences: list[Fence]) -> dict:
+        cuts.append(sum(fence.length for fence in fences if fence.topic == "orders.events"))
+        if len(cuts) == 1:
+            world.settle()
+            assert broker.trim("orders.events", hearers) > 0
+        return read(client, fences)
+
+    monkeypatch.setattr(logs, "tables", settle_and_trim_first)
+
+    _no_false_alarm(audit())
+
+    assert len(cuts) == 2
+    assert cuts[0] > cuts[1]
 
 
 @pytest.mark.parametrize("to", [BEGINNING, END, "the middle"])

@@ -73,10 +73,12 @@ class Mother:
         self.waiters: dict[str, Waiter] = {}
         parameters = connection.get_connection_params()
         url = f"postgresql://{parameters['user']}@/{parameters['dbname']}?host={parameters['host']}"
+        self.environment = {
+            **os.environ, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "tests.drills.diner.settings",
+        }  # fmt: skip
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.drills.diner.mother"],
-            cwd=BASE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env={**os.environ, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "tests.drills.diner.settings"},
+            cwd=BASE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=self.environment,
         )  # fmt: skip
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
@@ -123,6 +125,7 @@ class Crew:
 
     def __init__(self, mother: Mother, broker: RedisStreamsBroker) -> None:
         self._mother, self.broker = mother, broker
+        self.environment = mother.environment
         self.waiters: list[Waiter] = []
         self.ordered = 0
 
