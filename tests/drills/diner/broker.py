@@ -18,9 +18,11 @@ class FreezingBroker(RedisStreamsBroker):
             print(f"acknowledged {len(deliveries)}, ours {ours}", flush=True)
         return ours
 
-    def bury(self, group: str, consumer: str, delivery: Delivery, failure: Failure) -> bool:
+    def bury(
+        self, group: str, consumer: str, delivery: Delivery, failure: Failure, *, quarantine: bool = False
+    ) -> bool:
         freeze("bury")
-        ours = super().bury(group, consumer, delivery, failure)
+        ours = super().bury(group, consumer, delivery, failure, quarantine=quarantine)
         if not ours:
             print("buried 1, ours 0", flush=True)
         return ours
