@@ -7,7 +7,7 @@ NO_SERVERS := env SECRET_KEY=only-for-lint DATABASE_URL=postgresql://nowhere/lin
 APPS := config queueing shop orders inventory payments logistics notifications
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint deps spike bench drills constraints clean
+.PHONY: help up test lint deps spike shoppers bench drills constraints clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -30,9 +30,13 @@ lint: ## ruff, mypy, import-linter, djlint
 deps: ## nginx and Chromium, which only some tests need
 	@sh scripts/deps.sh
 
-spike: ## Locust's shoppers on one sale, then the audit; results in reports/
+spike: ## 100,000 orders in one second, then the audit; results in reports/ (ARGS="--rate 20000")
 	@$(INSTALL) servers load
-	@exec $(PY) -m loadtests
+	@exec $(PY) -m loadtests spike $(ARGS)
+
+shoppers: ## Locust's shoppers from log-in to parcel, then the audit; results in reports/
+	@$(INSTALL) servers load
+	@exec $(PY) -m loadtests shoppers $(ARGS)
 
 bench: ## how fast the parts are, as ratios to what the machine can do
 	@$(INSTALL) servers bench

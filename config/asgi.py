@@ -10,7 +10,7 @@ from django.core.asgi import get_asgi_application
 
 from config.body import cut_bodies
 from config.client_address import see_through_proxies
-from config.limits import Bucket, keep_limits
+from config.limits import Limit, keep_limits
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -22,7 +22,5 @@ application = fast_lane(cut_bodies(django, after=settings.DATA_UPLOAD_MAX_MEMORY
 application = see_through_proxies(application, trusted=settings.TRUSTED_PROXIES)
 if settings.GATEWAY != "nginx":
     application = keep_limits(
-        application,
-        everything=Bucket(rate=settings.GATEWAY_RATE, burst=settings.GATEWAY_BURST),
-        orders=Bucket(rate=settings.ORDERS_RATE, burst=settings.ORDERS_BURST),
+        application, everything=Limit(*settings.GATEWAY_LIMIT), orders=Limit(*settings.ORDERS_LIMIT)
     )

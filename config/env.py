@@ -45,8 +45,10 @@ class Env(BaseSettings):
     )
     gateway_rate: int = Field(default=10_000, ge=1, description="requests a second that may reach a web process")
     gateway_burst: int = Field(default=1_000, ge=1, description="how many more than that at once")
+    gateway_in_flight: int = Field(default=1024, ge=1, description="how many of them may be under way at a time")
     orders_rate: int = Field(default=5_000, ge=1, description="of these, requests a second to place an order")
-    orders_burst: int = Field(default=500, ge=1, description="how many more than that at once")
+    orders_burst: int = Field(default=250, ge=1, description="how many more than that at once")
+    orders_in_flight: int = Field(default=256, ge=1, description="how many of them may be under way at a time")
     trusted_proxies: str = Field(
         default="127.0.0.2",
         description="comma-separated networks whose X-Forwarded-For is believed; 127.0.0.2 is the load generator's",

@@ -1,4 +1,4 @@
-"""The gateway's two limits where no nginx stands in front: two token buckets, before anything else is done.
+"""The gateway's two limits where no nginx stands in front, before anything else is done.
 
 The same rates, bursts and answers as deploy/nginx, only slower: what is refused here has cost a parsed request.
 """
@@ -25,37 +25,49 @@ PAGE = (Path(__file__).resolve().parent.parent / "deploy" / "nginx" / "busy.html
 RETRY_AFTER = (b"1", b"2", b"3", b"4", b"5")
 
 
-class Bucket:
-    """Lets through at most rate · t + burst in t seconds. It never holds anybody back: the queue is elsewhere."""
+class Limit:
+    """A token bucket: at most rate * t + burst requests pass in t seconds, none of them is held back; and a bound on
+    how many are under way."""
 
-    def __init__(self, *, rate: float, burst: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, rate: float, burst: float, in_flight: int, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """rate: tokens a second. burst: tokens when full."""
-        self._rate, self._burst, self._clock = rate, burst, clock
+        self._rate, self._burst, self._in_flight, self._clock = rate, burst, in_flight, clock
         self._tokens, self._at = burst, clock()
+        self._under_way = 0
 
-    def has_one(self) -> bool:
+    def has_room(self) -> bool:
         now = self._clock()
         self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
         self._at = now
-        return self._tokens >= 1
+        return self._tokens >= 1 and self._under_way < self._in_flight
 
-    def take_one(self) -> None:
+    def enter(self) -> None:
         self._tokens -= 1
+        self._under_way += 1
+
+    def leave(self) -> None:
+        self._under_way -= 1
 
 
-def keep_limits(application: Application, *, everything: Bucket, orders: Bucket) -> Application:
+def keep_limits(application: Application, *, everything: Limit, orders: Limit) -> Application:
     """Refuse what is over `everything`, and orders that are over `orders`. Who is refused by one costs neither."""
     afterwards = cycle(RETRY_AFTER)
 
     async def limited(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             return await application(scope, receive, send)
-        buckets = (everything, orders) if ORDERS.fullmatch(scope["path"]) else (everything,)
-        if not all(bucket.has_one() for bucket in buckets):
+        limits = (everything, orders) if ORDERS.fullmatch(scope["path"]) else (everything,)
+        if not all(limit.has_room() for limit in limits):
             return await _refuse(scope, send, next(afterwards))
-        for bucket in buckets:
-            bucket.take_one()
-        return await application(scope, receive, send)
+        for limit in limits:
+            limit.enter()
+        try:
+            return await application(scope, receive, send)
+        finally:
+            for limit in limits:
+                limit.leave()
 
     return limited
 

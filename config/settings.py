@@ -226,10 +226,14 @@ UNFOLD: dict[str, Any] = {
     "SIDEBAR": {"show_search": False, "navigation": "config.sidebar.navigation"},
 }
 
-# The two limits of everything (requests a second, and how many more at once), where no nginx keeps them.
+# Of answers that are the same for everybody: one fetches for all, and while it does, who asks gets the one of a moment
+# ago. Not of any moment: after a quiet minute nobody is told what was so then.
+SHARED = "public, max-age=1, stale-while-revalidate=2, stale-if-error=10"
+
+# The two limits of everything where no nginx keeps them: requests a second, how many more at once, how many under way.
 GATEWAY = env.gateway
-GATEWAY_RATE, GATEWAY_BURST = env.gateway_rate, env.gateway_burst
-ORDERS_RATE, ORDERS_BURST = env.orders_rate, env.orders_burst
+GATEWAY_LIMIT = (env.gateway_rate, env.gateway_burst, env.gateway_in_flight)
+ORDERS_LIMIT = (env.orders_rate, env.orders_burst, env.orders_in_flight)
 TRUSTED_PROXIES = [ip_network(network.strip()) for network in env.trusted_proxies.split(",") if network.strip()]
 
 METRICS_TOKEN = env.metrics_token

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Router
 from ninja.errors import HttpError
@@ -23,5 +24,5 @@ def sale(request: HttpRequest, sale_id: int) -> HttpResponse:
             raise HttpError(503, "This sale's gate is being rebuilt.")
         raise HttpError(404, "There is no such sale.")
     response = JsonResponse(selectors.public_view(sale_id, state))
-    response["Cache-Control"] = "public, max-age=1"
+    response["Cache-Control"] = settings.SHARED
     return response

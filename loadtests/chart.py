@@ -1,4 +1,4 @@
-"""Two kinds of picture as inline SVG, each with its axes and what they are in."""
+"""A few kinds of picture as inline SVG, each with its axes and what they are in."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 900, 260, 60, 40, 24
-COLOURS = ("#2e7d32", "#8e8e93", "#c62828")
+COLOURS = ("#2e7d32", "#8e8e93", "#c62828", "#1565c0", "#ef6c00")
 Points = Sequence[dict[str, float]]
 
 
@@ -53,6 +53,36 @@ def curves(points: Points, names: Sequence[str], unit: str) -> str:
     return _frame("".join(drawn), points, names, most, unit)
 
 
+def lines(points: Points, names: Sequence[str], unit: str) -> str:
+    """One unbroken line per name, over the points' own seconds."""
+    if not points:
+        return "<p>There is nothing to draw.</p>"
+    most = max(max(point[name] for name in names) for point in points) or 1
+    last = points[-1]["s"] or 1
+    drawn = []
+    for name, colour in zip(names, COLOURS, strict=False):
+        way = " ".join(
+            f"{LEFT + point['s'] / last * (WIDTH - LEFT):.1f},{_y(point[name], most):.1f}" for point in points
+        )
+        drawn.append(f'<polyline points="{way}" fill="none" stroke="{colour}" stroke-width="2"/>')
+    return _frame("".join(drawn), points, names, most, unit)
+
+
+def funnel(steps: Sequence[tuple[str, int]]) -> str:
+    """One bar per layer, as wide as what came so far; the share is of the first."""
+    first = max(1, steps[0][1])
+    drawn = []
+    for number, (name, count) in enumerate(steps):
+        y, width = number * 44, max(2, count / first * (WIDTH - 4))
+        drawn.append(
+            f'<rect x="0" y="{y + 18}" width="{width:.1f}" height="18" rx="3" fill="{COLOURS[0]}" '
+            f'opacity="{0.4 + 0.6 * (number + 1) / len(steps):.2f}"/>'
+            f'<text x="0" y="{y + 13}">{escape(name)}: {count:,} ({count / first:.1%})</text>'
+        )
+    style = "font:14px system-ui,sans-serif;fill:currentColor"
+    return f'<svg viewBox="0 0 {WIDTH} {len(steps) * 44}" role="img" style="{style}">{"".join(drawn)}</svg>'
+
+
 def _y(value: float, most: float) -> float:
     return HEIGHT - BOTTOM - value / most * (HEIGHT - BOTTOM - TOP)
 
@@ -69,7 +99,7 @@ def _frame(drawn: str, points: Points, names: Sequence[str], most: float, unit: 
         f'<path d="M{LEFT} {TOP}V{floor}H{WIDTH}" fill="none" stroke="currentColor" opacity=".4"/>'
         f'<text x="{LEFT - 6}" y="{TOP + 10}" text-anchor="end">{most:,.0f}</text>'
         f'<text x="{LEFT - 6}" y="{floor}" text-anchor="end">0</text>'
-        f'<text x="{LEFT}" y="{HEIGHT - 8}">0 s after the first wish</text>'
+        f'<text x="{LEFT}" y="{HEIGHT - 8}">0 s</text>'
         f'<text x="{WIDTH}" y="{HEIGHT - 8}" text-anchor="end">{ends:.2f} s</text>'
         f'<text x="{(LEFT + WIDTH) / 2}" y="{HEIGHT - 8}" text-anchor="middle">{escape(unit)}</text>'
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,15 @@ class History:
         line = {"at": time.time_ns() // 1_000_000, "op": op, "outcome": outcome}
         line |= {name: value for name, value in facts.items() if value is not None}
         os.write(self._file, json.dumps(line, separators=(",", ":")).encode() + b"\n")
+
+    def write_all(self, lines: Iterable[dict[str, Any]]) -> None:
+        """Lines that are complete already."""
+        encoded = (
+            json.dumps({name: value for name, value in line.items() if value is not None}, separators=(",", ":"))
+            for line in lines
+        )
+        with os.fdopen(os.dup(self._file), "wb") as file:
+            file.writelines(line.encode() + b"\n" for line in encoded)
 
 
 def read(path: Path) -> list[dict[str, Any]]:

@@ -30,41 +30,63 @@ def lines(result: dict[str, Any]) -> Iterator[str]:
         f"{result['shipped']} shipped; buying took {result['p50_ms']:.0f} ms (p50), {result['p99_ms']:.0f} ms (p99) "
         f"on {result['machine']['cores']} cores that had a load of {result['machine']['load']:.1f} before"
     )
-    for name, value, limit, ok in result["thresholds"]:
-        yield f"  {'ok ' if ok else 'BAD'}  {name}: {value} (limit {limit})"
+    yield from verdict_lines(result)
+
+
+def verdict_lines(result: dict[str, Any]) -> Iterator[str]:
+    """Each threshold, each broken rule of the audit with its offenders, and what the run does not show."""
+    width = max(len(threshold["name"]) for threshold in result["thresholds"])
+    for threshold in result["thresholds"]:
+        word = "ok " if threshold["ok"] else "BAD"
+        value, limit = _plain(threshold["value"]), _plain(threshold["limit"])
+        yield f"  {word}  {threshold['name']:<{width}}  {value:>10}   limit {limit}"
     for rule in result["audit"]["rules"]:
         if not rule["ok"]:
             yield f"  rule {rule['number']} broken: {rule['name']}"
             yield from (f"      {offender}" for offender in rule["offenders"])
     counts = result["audit"]["counts"]
-    yield "audit: " + ", ".join(f"{name} {number}" for name, number in counts.items())
+    yield "audit: " + ", ".join(f"{name} {number:,}" for name, number in counts.items())
     yield result["scope"]
+
+
+def _plain(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, (int, float)) else str(value)
 
 
 def page(result: dict[str, Any]) -> str:
     """The whole report."""
-    word, style = _verdict(result)
+    word, style = verdict(result)
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Spike of {escape(result["started_at"])}</title><style>{STYLE}</style></head><body>
 <h1>Spike: {result["offered"]:,} shoppers, {result["stock"]:,} units
 <small>{escape(result["started_at"])} · took {result["seconds"]:.0f} s · {escape(result["scope"])}</small></h1>
 <p><b class="{style}">{word}</b></p>
-{_table(["", "value", "limit"], [[_mark(ok, name), value, limit] for name, value, limit, ok in result["thresholds"]])}
+{thresholds_table(result)}
 <h2>Answers over time</h2>
 {chart.bars(result["over_time"], ["admitted", "sold_out", "other"], f"answers in {summary.BUCKET_MS} ms")}
 <h2>How long buying took</h2>
 {chart.curves(result["over_time"], ["p50_ms", "p99_ms"], "ms, by the time of the answer")}
 <h2>What the shop says</h2>
-{_table(["", "buyers were told", "the shop's own count"], _sides(result))}
-<h2>The audit</h2>
-{_table(["rule", "", "looked at", "offenders"], [_rule(rule) for rule in result["audit"]["rules"]])}
-<p>{escape(", ".join(f"{name} {number}" for name, number in result["audit"]["counts"].items()))}</p>
+{table(["", "buyers were told", "the shop's own count"], _sides(result))}
+{audit_section(result)}
 <h2>Requests, as Locust saw them</h2>
-{_table(["request", "sent", "failed", "mean ms", "slowest ms"], [list(row.values()) for row in result["locust"]])}
+{table(["request", "sent", "failed", "mean ms", "slowest ms"], [list(row.values()) for row in result["locust"]])}
 <details><summary>Machine, and the rest</summary><pre>{escape(json.dumps(_rest(result), indent=2))}</pre></details>
 </body></html>
 """
+
+
+def thresholds_table(result: dict[str, Any]) -> str:
+    rows = [[mark(each["ok"], each["name"]), each["value"], each["limit"]] for each in result["thresholds"]]
+    return table(["", "value", "limit"], rows)
+
+
+def audit_section(result: dict[str, Any]) -> str:
+    audit = result["audit"]
+    return f"""<h2>The audit</h2>
+{table(["rule", "", "looked at", "offenders"], [_rule(rule) for rule in audit["rules"]])}
+<p>{escape(", ".join(f"{name} {number:,}" for name, number in audit["counts"].items()))}</p>"""
 
 
 def _sides(result: dict[str, Any]) -> list[list[Any]]:
@@ -77,7 +99,7 @@ def _sides(result: dict[str, Any]) -> list[list[Any]]:
 
 
 def _rule(rule: dict[str, Any]) -> list[Any]:
-    return [_mark(rule["ok"], f"{rule['number']}. {rule['name']}"), "ok" if rule["ok"] else "broken",
+    return [mark(rule["ok"], f"{rule['number']}. {rule['name']}"), "ok" if rule["ok"] else "broken",
             rule["checked"], "; ".join(rule["offenders"])]  # fmt: skip
 
 
@@ -89,11 +111,11 @@ class _Marked(str):
     """Text that is HTML already."""
 
 
-def _mark(ok: bool, text: str) -> _Marked:
+def mark(ok: bool, text: str) -> _Marked:
     return _Marked(f'<span class="{"ok" if ok else "bad"}">{"✓" if ok else "✗"}</span> {escape(text)}')
 
 
-def _table(head: list[str], rows: list[list[Any]]) -> str:
+def table(head: list[str], rows: list[list[Any]]) -> str:
     cells = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
     return f"<table><tr>{''.join(f'<th>{escape(name)}</th>' for name in head)}</tr>{cells}</table>"
 
@@ -104,9 +126,9 @@ def _cell(value: Any) -> str:
     return f"<td>{value if isinstance(value, _Marked) else escape(str(value))}</td>"
 
 
-def _verdict(result: dict[str, Any]) -> tuple[str, str]:
+def verdict(result: dict[str, Any]) -> tuple[str, str]:
     """Slow is not broken: the two are told apart."""
-    missed = [name for name, _, _, ok in result["thresholds"] if not ok]
+    missed = [threshold["name"] for threshold in result["thresholds"] if not threshold["ok"]]
     if not missed:
         return "All held", "ok"
     return ("Too slow", "bad") if all("p99" in name for name in missed) else ("Something broke", "bad")

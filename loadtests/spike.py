@@ -1,205 +1,119 @@
-"""`make spike`: a crowd at one sale from log-in to parcel, then the audit over what buyers were told.
+"""Locust's open-loop user: an edge that fires a volley of orders on a shared T0, whatever the shop answers.
 
-This is the honest small spike: some hundreds of shoppers with real log-ins, pages and payments, on one machine that
-also runs the generator. It proves that the sums are right under a crowd; it says nothing about 100,000 requests a
-second, for which this machine has neither the generator nor, yet, the fast lane.
+    SPIKE_PLAN=plan.json locust -f loadtests/spike.py --headless -u 1 --processes 1
+
+`make spike` writes the plan, starts this, and judges what it left (loadtests/spike_run.py). Connections are open and
+every request is made before T0. It speaks as a trusted edge does: one client address per request, in X-Forwarded-For.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import platform
-import shutil
-import signal
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from loadtests import history, report, summary
-from loadtests.plan import ALL_INSIDE, VARIABLE, Plan
-from loadtests.stack import BASE, Stack, StackFailed, shop
+import gevent
+from locust import User, task
+from locust.exception import StopUser
 
-SCOPE = (
-    "A small spike: hundreds of shoppers with real log-ins, pages and payments. "
-    "It shows that nothing is oversold, lost or doubled under a crowd; it does not show 100,000 requests a second."
-)
-P99_LIMIT_MS = 2_000  # on a machine that does nothing else
-RULES = range(13)  # the audit's exit code counts broken rules
+from loadtests import answers, wire
+from loadtests.answers import Answer
+from loadtests.history import History
+from loadtests.volley import SpikePlan, salvos, share
 
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    options = _options(arguments)
-    # A shop of our own must end with us, however we are ended.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    options.reports.mkdir(parents=True, exist_ok=True)
-    try:
-        with shop(show=options.reports) as stack:
-            result = run(stack, options)
-    except StackFailed as problem:
-        print(f"spike: {problem}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("spike: stopped before its end; there is no verdict", file=sys.stderr)
-        return 128 + signal.SIGINT
-    (options.reports / "spike.json").write_text(json.dumps(result, indent=2) + "\n")
-    (options.reports / "spike.html").write_text(report.page(result))
-    for line in report.lines(result):
-        print(line)
-    print(f"{options.reports / 'spike.json'} · {options.reports / 'spike.html'}")
-    return 0 if result["ok"] else 1
+plan = SpikePlan.given()
+FOLDER = Path(plan.folder)
 
 
-def run(stack: Stack, options: argparse.Namespace) -> dict[str, Any]:
-    """Everything between a shop that is well and a verdict."""
-    before = machine()
-    crowd = json.loads(stack.manage("shoppers", "--count", str(options.shoppers), "--json"))
-    with tempfile.TemporaryDirectory(prefix="sluice-load-") as folder:
-        told, sale_file = Path(folder) / "history.jsonl", Path(folder) / "sale"
-        plan = Plan(
-            usernames=crowd["usernames"],
-            password=crowd["password"],
-            history=str(told),
-            sale_file=str(sale_file),
-            log_ins_at_once=options.log_ins,
-            seed=options.seed,
+Told = tuple[wire.Reply, Answer]
+
+
+class NoAnswer(Exception):
+    """Locust counts it as a failure; a refusal is an answer."""
+
+
+class Edge(User):
+    @task
+    def fire_once(self) -> None:
+        index = max(0, getattr(self.environment.runner, "worker_index", 0))
+        shots = share(plan, index)
+        number = max(1, plan.connections // plan.processes)
+        connections = wire.connect(
+            plan.host, plan.port, plan.source, number=number, window=None if plan.pipelined else 1
         )
-        started_at, began = datetime.now(UTC), time.monotonic()
-        locust = _shoppers(stack, plan, Path(folder), options)
-        seconds = time.monotonic() - began
-        print("Everybody has gone home; waiting for rest, then the audit", flush=True)
-        audit = json.loads(
-            stack.manage("audit", "--json", "--history", str(told), "--wait", str(options.rest), accept=RULES)
-        )
-        lines = history.read(told)
-        sale = sale_file.read_text() if sale_file.exists() else "0"
-        if told.exists():
-            shutil.copy(told, options.reports / "spike-history.jsonl")
-    figures = summary.of(lines)
-    result = {
-        "started_at": started_at.isoformat(timespec="seconds"),
-        "seconds": round(seconds, 1),
-        "scope": SCOPE,
-        "shoppers": options.shoppers,
-        "stock": options.stock,
-        **figures,
-        "server": {
-            "admitted": audit["counts"]["admitted"],
-            "orders": audit["counts"]["orders"],
-            "sale": stack.get(f"/api/sales/{sale}"),
-        },
-        "locust": locust,
-        "audit": audit,
-        "over_time": summary.over_time(lines),
-        "machine": before,
+        volley = salvos(shots, connections=number, depth=plan.depth if plan.pipelined else 1)
+        try:
+            t0 = self._wait_for_t0(index)
+            began_ms = time.time() * 1000 - (time.monotonic() - t0) * 1000
+            wire.fire(connections, volley, t0=t0, give_up_s=plan.give_up_s, tell=self._tell)
+        finally:
+            wire.close(connections)
+        written_s = max(connection.written_s for connection in connections)
+        print(f"process {index}: {len(shots)} written by {written_s:.3f} s, reading the answers", flush=True)
+        told = [
+            (reply, answers.read(reply.status, reply.body.decode(errors="replace"), None))
+            for connection in connections
+            for reply in wire.replies(connection)
+        ]
+        self._tell_locust(told)
+        self._write(index, told, began_ms=began_ms, written_s=written_s)
+        if plan.processes == 1:
+            self.environment.runner.quit()
+        raise StopUser
+
+    def _wait_for_t0(self, index: int) -> float:
+        """Say that we are ready; T0 on the monotonic clock, which all processes of this machine share."""
+        (FOLDER / f"ready-{index}").touch()
+        while not (FOLDER / "t0").exists():
+            gevent.sleep(0.02)
+        t0 = float((FOLDER / "t0").read_text())
+        gevent.sleep(max(0.0, t0 - time.monotonic() - 0.02))
+        return t0
+
+    def _tell(self, at_s: float, sent: int, answered: int) -> None:
+        print(f"{at_s:5.2f} s  offered {sent:,}, answered {answered:,}", flush=True)
+        gevent.sleep(0)  # a worker that is silent for three seconds is given up by Locust's master
+
+    def _tell_locust(self, told: list[Told]) -> None:
+        for number, (reply, answer) in enumerate(told):
+            self.environment.events.request.fire(
+                request_type="POST",
+                name=answer.code or "admitted",
+                response_time=latency_ms(reply),
+                response_length=len(reply.body),
+                exception=None if reply.status else NoAnswer(),
+                context={},
+            )
+            if number % 2000 == 0:
+                gevent.sleep(0)
+
+    def _write(self, index: int, told: list[Told], *, began_ms: float, written_s: float) -> None:
+        """What each buyer was told; whole or not at all."""
+        unfinished = FOLDER / f"history-{index}.new"
+        History(unfinished).write_all(_line(reply, answer, began_ms) for reply, answer in told)
+        (FOLDER / f"written-{index}").write_text(str(written_s))
+        os.rename(unfinished, FOLDER / f"history-{index}.jsonl")
+
+
+def latency_ms(reply: wire.Reply) -> float:
+    """From the instant it was meant to leave."""
+    return (reply.at_s - reply.shot.due_s) * 1000 if reply.status else 0.0
+
+
+def _line(reply: wire.Reply, answer: Answer, began_ms: float) -> dict[str, Any]:
+    shot = reply.shot
+    line = {
+        "at": int(began_ms + reply.at_s * 1000),
+        "op": "place",
+        "outcome": answer.outcome,
+        "code": answer.code,
+        "user_id": shot.user_id,
+        "sale_id": plan.sale_id,
+        "key": shot.key,
+        "quantity": 1,
+        "due_s": round(shot.due_s, 6),
     }
-    result["thresholds"] = thresholds(result, p99_ms=options.p99_ms)
-    result["ok"] = all(ok for *_, ok in result["thresholds"])
-    return result
-
-
-def thresholds(result: dict[str, Any], *, p99_ms: float = P99_LIMIT_MS) -> list[list[Any]]:
-    """[name, value, limit, ok] each."""
-    wanted = min(result["stock"], result["offered"])
-    return [
-        ["every shopper asked", result["offered"], result["shoppers"], result["offered"] == result["shoppers"]],
-        ["units sold", result["admitted"], wanted, result["admitted"] == wanted],
-        ["errors and unknowns", result["errors"], 0, result["errors"] == 0],
-        ["p99 of buying, ms", result["p99_ms"], p99_ms, result["p99_ms"] <= p99_ms],
-        ["audit: broken rules", result["audit"]["broken"], 0, result["audit"]["broken"] == 0],
-    ]
-
-
-def machine() -> dict[str, Any]:
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
-        model = names[0] if names else model
-    return {
-        "cores": os.cpu_count(),
-        "model": model,
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "load": os.getloadavg()[0],  # of the last minute: beside other work, latencies say little
-        "note": "the generator runs on the same cores as the shop",
-    }
-
-
-def _shoppers(stack: Stack, plan: Plan, folder: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
-    """Let them in, show how far they are, and return Locust's own statistics."""
-    plan.write(folder / "plan.json")
-    statistics = folder / "locust"
-    command = [
-        sys.executable, "-m", "locust", "-f", str(BASE / "loadtests" / "shopper.py"), "--headless", "--host", stack.url,
-        "-u", str(options.shoppers), "-r", str(options.shoppers), "--run-time", f"{options.seconds:.0f}s",
-        "--stop-timeout", "5", "--only-summary", "--loglevel", "WARNING", "--exit-code-on-error", "0",
-        "--json-file", str(statistics),
-    ]  # fmt: skip
-    environment = {**os.environ, VARIABLE: str(folder / "plan.json"), "PYTHONPATH": str(BASE)}
-    process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    try:
-        for line in process.stdout:
-            if line.strip() == ALL_INSIDE:
-                _schedule(stack, Path(plan.sale_file), options)
-            elif " logged in " in line:  # our progress; Locust's tables are in the report
-                print(line.rstrip(), flush=True)
-    finally:
-        if sys.exc_info()[0] is not None:
-            process.kill()
-        process.wait()
-        process.stdout.close()
-    if process.returncode != 0:
-        raise StackFailed(f"locust exited with {process.returncode}; its complaints are above")
-    found = sorted(folder.glob("locust*.json"))
-    return [_row(entry) for entry in json.loads(found[0].read_text())] if found else []
-
-
-def _schedule(stack: Stack, sale_file: Path, options: argparse.Namespace) -> None:
-    """Everybody is inside: a sale that opens in a few seconds, told to all by a file that appears whole."""
-    sale = json.loads(
-        stack.manage(
-            "open_sale", "--stock", str(options.stock), "--limit", "1", "--json",
-            "--starts-in", str(options.starts_in), "--minutes", str(max(10.0, options.seconds / 60 + 5)),
-        )
-    )  # fmt: skip
-    print(
-        f"Sale {sale['sale']}: {options.stock} units for {options.shoppers} shoppers, open in {options.starts_in:g} s",
-        flush=True,
-    )
-    unfinished = sale_file.with_suffix(".new")
-    unfinished.write_text(str(sale["sale"]))
-    unfinished.rename(sale_file)
-
-
-def _row(entry: dict[str, Any]) -> dict[str, Any]:
-    """What of Locust's statistics says something: the rest is in its own units."""
-    requests = entry["num_requests"]
-    return {
-        "name": entry["name"],
-        "requests": requests,
-        "failures": entry["num_failures"],
-        "mean_ms": round(entry["total_response_time"] / requests, 1) if requests else 0,
-        "slowest_ms": round(entry["max_response_time"] or 0, 1),
-    }
-
-
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make spike", description=SCOPE)
-    parser.add_argument("--shoppers", type=int, default=200)
-    parser.add_argument("--stock", type=int, default=50, help="units in the sale, one per shopper")
-    parser.add_argument("--seconds", type=float, default=300, help="end after this, whoever is still there")
-    parser.add_argument("--log-ins", type=int, default=4, help="how many log in at once, before the start")
-    parser.add_argument("--starts-in", type=float, default=8, help="seconds from the last log-in to the start")
-    parser.add_argument("--rest", type=float, default=120, help="seconds the audit waits for rest")
-    parser.add_argument("--p99-ms", type=float, default=P99_LIMIT_MS, help="how long buying may take, 99 of 100 times")
-    parser.add_argument("--seed", type=int, default=1, help="who pays, who declines first, who walks away")
-    parser.add_argument("--reports", type=Path, default=BASE / "reports")
-    return parser.parse_args(arguments)
+    if reply.status:
+        line |= {"at_s": round(reply.at_s, 6), "ms": round(latency_ms(reply), 3)}
+    return line | {name: answer.body.get(name) for name in ("order_id", "token", "price_cents", "total_cents")}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from uuid import uuid4
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.utils.cache import add_never_cache_headers, patch_cache_control
+from django.utils.cache import add_never_cache_headers
 from django.views.decorators.http import require_safe
 
 from shop import selectors
@@ -36,5 +37,5 @@ def _page(request: HttpRequest, template: str, context: dict[str, object]) -> Ht
     if request.user.is_authenticated or "messages" in request.COOKIES:
         add_never_cache_headers(response)
     else:
-        patch_cache_control(response, public=True, max_age=1)
+        response["Cache-Control"] = settings.SHARED
     return response

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 FILES = Path(__file__).resolve().parents[2] / "deploy" / "nginx"
 TEMPLATE = FILES / "nginx.conf.template"
 PIECES = ("answers.conf", "busy.html")
-RATES = ("gateway_rate", "gateway_burst", "orders_rate", "orders_burst")
+RATES = (
+    *("gateway_rate", "gateway_burst", "gateway_in_flight"),
+    *("orders_rate", "orders_burst", "orders_in_flight"),
+)
 FORBIDDEN = '"\\$'  # what would end or change a quoted word of nginx's configuration
 _BLANK = re.compile(r"\$\{([A-Z_]+)\}")
 

@@ -64,7 +64,7 @@ def welcome(*, port: int, admin_password: str, data_dir: str, seconds: float) ->
              log in as {", ".join(others)} or {last}; the password is {DEMO_PASSWORD}
     Admin    http://127.0.0.1:{port}/admin/
              log in as admin; the password is {admin_password} (kept in {data_dir}/{ADMIN_PASSWORD})
-    Spike    {elsewhere}make spike    from another terminal: a crowd on one sale, then the audit
+    Spike    {elsewhere}make spike    from another terminal: 100,000 orders in a second, then the audit
     Logs     {data_dir}/postgres.log  {data_dir}/valkey.log
     Stop     Ctrl-C
 """

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from config.limits import PAGE, Bucket, keep_limits
+from config.limits import PAGE, Limit, keep_limits
 
 
 class Clock:
@@ -25,14 +25,14 @@ async def shop(scope: Any, receive: Any, send: Any) -> None:
 
 
 class Door:
-    """100 requests a second of which 50 are orders; 20 and 10 at once."""
+    """100 requests a second of which 50 are orders; 20 and 10 at once; three orders under way."""
 
-    def __init__(self) -> None:
+    def __init__(self, shop: Any = shop) -> None:
         self.clock = Clock()
         self.application = keep_limits(
             shop,
-            everything=Bucket(rate=100, burst=20, clock=self.clock),
-            orders=Bucket(rate=50, burst=10, clock=self.clock),
+            everything=Limit(rate=100, burst=20, in_flight=99, clock=self.clock),
+            orders=Limit(rate=50, burst=10, in_flight=3, clock=self.clock),
         )
 
     def ask(self, path: str, method: str = "GET") -> tuple[int, dict[bytes, bytes], bytes]:
@@ -95,3 +95,28 @@ def test_a_clock_that_stands_still_fills_nothing(door: Door) -> None:
     door.statuses("/login", 20)
 
     assert door.statuses("/login", 5) == {429: 5}
+
+
+def test_a_shop_that_is_slower_than_its_rate_is_not_given_a_queue() -> None:
+    said: list[int] = []
+
+    async def send(message: Any) -> None:
+        said.append(message.get("status", 0))
+
+    async def crowd() -> Counter[int]:
+        closing_time = asyncio.Event()
+
+        async def slow_shop(scope: Any, receive: Any, send: Any) -> None:
+            await closing_time.wait()
+            await shop(scope, receive, send)
+
+        door = Door(slow_shop)
+        order = {"type": "http", "path": "/api/sales/7/orders", "method": "POST"}
+        asked = [asyncio.create_task(door.application(order, None, send)) for _ in range(8)]
+        await asyncio.sleep(0)
+        closing_time.set()
+        await asyncio.gather(*asked)
+        await door.application(order, None, send)  # those have left: there is room again
+        return Counter(status for status in said if status)
+
+    assert asyncio.run(crowd()) == {200: 3 + 1, 429: 5}

@@ -1,0 +1,75 @@
+"""The shop's own counters, to put beside the generator's: they must agree."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+EVERY_S = 0.5
+_APPENDED = re.compile(r'^sluice_queue_appended_total\{group="orders",topic="orders\.placed"\} (\S+)$', re.MULTILINE)
+_LAG = re.compile(r'^sluice_queue_lag_messages\{group="orders",topic="orders\.placed"\} (\S+)$', re.MULTILINE)
+_REQUESTS = re.compile(r"^\s*\d+ \d+ (\d+)\s*$", re.MULTILINE)
+
+
+@dataclass(slots=True)
+class Counters:
+    """url: the shop. asked: how often it was asked through its public port, which the gateway counts, too."""
+
+    url: str
+    asked: int = 0
+
+    def appended(self) -> int | None:
+        """Orders ever put into the admission log; None: /metrics is not for us."""
+        return _whole(_APPENDED, self._get("/metrics"))
+
+    def lag(self) -> int | None:
+        return _whole(_LAG, self._get("/metrics"))
+
+    def requests(self) -> int | None:
+        """Requests the gateway ever took, this one included; None: no nginx stands in front."""
+        return _whole(_REQUESTS, self._get("/gateway-status"))
+
+    def _get(self, path: str) -> str:
+        self.asked += 1
+        parts = urlsplit(self.url)
+        connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=5)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            text = response.read().decode(errors="replace")
+            return text if response.status == http.HTTPStatus.OK else ""
+        except (OSError, http.client.HTTPException):
+            return ""
+        finally:
+            connection.close()
+
+
+@contextmanager
+def watching_the_backlog(counters: Counters, seen: list[tuple[float, int]]) -> Iterator[None]:
+    """Note (monotonic second, orders waiting) twice a second while inside."""
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(EVERY_S):
+            at, lag = time.monotonic(), counters.lag()
+            if lag is not None:
+                seen.append((at, lag))
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(10)
+
+
+def _whole(pattern: re.Pattern[str], text: str) -> int | None:
+    found = pattern.search(text)
+    return int(float(found[1])) if found else None
