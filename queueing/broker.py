@@ -15,6 +15,11 @@ that puts it into the group's retry set or dead letters; it is never appended to
 **Delayed messages.** A message with `deliver_at_ms` waits in its partition, survives whatever the log survives, and is
 appended to the log once it is due, in due order, by whoever calls `promote` next. Until then it is no lag.
 
+**Growth.** A topic grows while it is used: each of its n partitions p splits into p and p+n, one after the other. From
+then on nothing of a key that moved is appended to p. A group reads p+n when it has settled all that p had until then;
+what it holds outside the log of keys that moved (retries, parked, dead) has moved along then, with its id, and so has
+what is delayed. So p+n waits for p alone, each group for itself, and messages of one key keep their order.
+
 Not promised: order between messages (even of one key, once one of them is retried), and that an entry is delivered
 only once. The inbox makes effects happen once.
 
@@ -63,7 +68,7 @@ class GroupStats:
     skipped: int  # passed over unread: trimmed before it began, or before where it was put; less what it reads again
     done: int
     in_flight: int
-    delayed: int
+    delayed: int  # in the retry set, or on the way to the partition that their key has moved to
     dead: int
     oldest_age_ms: int  # age of the oldest entry nobody acknowledged; 0 when there is none
     later: int = 0  # of the partition, the same for every group: messages that are not due yet
@@ -74,6 +79,7 @@ class GroupStats:
     buried: int = 0  # ever
     quarantined: int = 0  # of the dead: replayed as often as they may be
     purged: int = 0  # dead letters an operator had forgotten
+    moved: int = 0  # held outside the log: came from the partition this one was split from, less what left in this way
     in_hands: Mapping[str, int] = field(default_factory=dict)  # consumer → what it holds
 
     @property
@@ -106,7 +112,18 @@ class Broker(Protocol):
     def ensure_partition(self, topic: str, partition: str) -> None:
         """Make a partition known, so that consumers read it within a second. Doing it again changes nothing."""
 
-    def partitions(self, topic: str) -> list[str]: ...
+    def partitions(self, topic: str) -> list[str]:
+        """Each before those that were split from it."""
+
+    def grow(self, topic: str, partitions: int) -> None:
+        """Split partitions until there are so many. Doing it again, or at the same time, changes nothing more.
+
+        One that was broken off is finished by doing it again; until then some partitions are split and others are not.
+
+        Raises:
+            CannotGrow: the topic is dynamic, or that is no doubling of the number it began with.
+            UnknownTopic: the topic is not declared.
+        """
 
     def beat(self, group: str, consumer: str, about: About | None = None) -> None:
         """Say that this consumer's work loop still turns. Call it before the first read."""
@@ -143,7 +160,8 @@ class Broker(Protocol):
         """Put a group somewhere else. Returns how many entries it will read from there to the end.
 
         What its consumers hold from there on is taken out of their hands, as it comes again. What it holds from before,
-        its retries and its dead letters stay. Counters stay exact.
+        its retries and its dead letters stay. Counters stay exact. Partitions that were split from this one later than
+        the position wait for it again.
         """
 
     def pause(self, group: str) -> None:

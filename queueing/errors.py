@@ -41,6 +41,10 @@ class UnknownTopic(QueueingError):
     """This topic is not declared in settings.QUEUEING['TOPICS']."""
 
 
+class CannotGrow(QueueingError):
+    """A topic of which the key is the partition, or a number that is no doubling, can't be grown to."""
+
+
 class UnknownEvent(QueueingError):
     """A message names an event, or a version of one, that this program does not know."""
 

@@ -2,6 +2,7 @@
 
     q:topics                          set     names of topics that have a partition
     q:partitions:<topic>              set     partition names of a topic
+    q:layout:<topic>                  hash    first (partitions it began with), partitions (that it was told to have)
     q:beats:<group>                   hash    consumer → beat counter (liveness; only its *change* means anything)
     q:seen:<group>                    hash    consumer → Redis's clock at its last beat, ms (for display)
     q:about:<group>                   hash    consumer → what it said of itself with that beat (JSON, queueing/about.py)
@@ -11,13 +12,21 @@
     q:rate:<group>:<topic>            hash    the same, of the cap that one topic has in this group
     q:caps:<group>                    hash    topic ('': the whole group) → messages/s or "off", set by an operator
     q:{<topic>:<p>}:log               stream  entries: id, n(ame), v(ersion), k(ey), at (ms), b(ody), h(eaders), d(ue)
-    q:{<topic>:<p>}:meta              hash    appended, trimmed; of delayed messages: scheduled, promoted, cancelled;
-                                              noted (the second of the last record in series)
+    q:{<topic>:<p>}:meta              hash    appended, trimmed; of delayed messages: scheduled, promoted, cancelled,
+                                              moved (came less left). generation; "switch:<generation>" → the last
+                                              offset before it was split; while delayed ones move: splitting (the
+                                              generation they move for) or arriving, and sorted (due, ms: those up
+                                              to it have moved); noted (the second of the last record in series)
     q:{<topic>:<p>}:series            string  ring of 3,600 records: second, appended (lua/series.lua)
     q:{<topic>:<p>}:later             zset    message id → due, ms (Redis's clock): delayed, not in the log yet
     q:{<topic>:<p>}:drafts            hash    message id → envelope (JSON) and "<message id>:b" → body, of all in later
+    q:{<topic>:<p>}:later:leaving     hash    the same and "<message id>:d" → due, of those on their way to where their
+                                              key moved
+    q:{<topic>:<p>}:later:arrived     set     message ids that came in this way, while arriving
     q:{<topic>:<p>}:<group>           hash    skipped, acked, done, purged, retried, buried, parkings;
-                                              from (the offset after which it began); noted (as in meta)
+                                              from (the offset after which it began); noted (as in meta);
+                                              moved (came less left), replays; open (1: it may read this partition,
+                                              which was split from another), round (how often it was shut again)
     q:{<topic>:<p>}:<group>:series    string  ring of 3,600 records: second, acked, skipped, retried, buried
     q:{<topic>:<p>}:<group>:retry     zset    message id → due, ms (Redis's clock)
     q:{<topic>:<p>}:<group>:holders   hash    message id → consumer that works on this retried message now
@@ -31,10 +40,15 @@
     q:{<topic>:<p>}:<group>:graves    hash    message id → envelope, reason and history (JSON)
     q:{<topic>:<p>}:<group>:quarantined  set  ids of the dead that were replayed as often as they may be
     q:{<topic>:<p>}:<group>:purged    zset    message id → when it was last purged, ms: what an operator had forgotten
+    q:{<topic>:<p>}:<group>:leaving   hash    message id → all that the others say of it (JSON), of those on their way
+                                              to where their key moved
+    q:{<topic>:<p>}:<group>:arrived   set     message ids that came in this way, while the group may not read here yet
 
-Always, per partition: appended = entries in the log + trimmed, and scheduled = promoted + cancelled + |later|;
+Always, per partition: appended = entries in the log + trimmed, and
+scheduled + moved = promoted + cancelled + |later| + |later:leaving|;
 per partition and group: appended = skipped + acked + pending + undelivered, and
-acked = done + |retry| + |holders| + |parked| + |dead| + purged. `manage.py audit` counts both sides.
+acked + moved = done + |retry| + |holders| + |parked| + |dead| + |leaving| + purged. `manage.py audit` counts both
+sides.
 """
 
 from __future__ import annotations
@@ -45,6 +59,10 @@ PAUSED = "q:paused"
 
 def partitions(topic: str) -> str:
     return f"q:partitions:{topic}"
+
+
+def layout(topic: str) -> str:
+    return f"q:layout:{topic}"
 
 
 def beats(group: str) -> str:
@@ -94,6 +112,14 @@ def later(topic: str, partition: str) -> str:
 
 def drafts(topic: str, partition: str) -> str:
     return f"q:{tag(topic, partition)}:drafts"
+
+
+def later_leaving(topic: str, partition: str) -> str:
+    return f"{later(topic, partition)}:leaving"
+
+
+def later_arrived(topic: str, partition: str) -> str:
+    return f"{later(topic, partition)}:arrived"
 
 
 def counters(topic: str, partition: str, group: str) -> str:
@@ -148,3 +174,11 @@ def purged(topic: str, partition: str, group: str) -> str:
 
 def graves(topic: str, partition: str, group: str) -> str:
     return f"{counters(topic, partition, group)}:graves"
+
+
+def leaving(topic: str, partition: str, group: str) -> str:
+    return f"{counters(topic, partition, group)}:leaving"
+
+
+def arrived(topic: str, partition: str, group: str) -> str:
+    return f"{counters(topic, partition, group)}:arrived"

@@ -1,8 +1,7 @@
-"""Topics and the arithmetic of their partitions."""
+"""Topics, as they are declared."""
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 
 
@@ -10,7 +9,8 @@ from dataclasses import dataclass
 class Topic:
     """A named log of messages, cut into partitions.
 
-    partitions: how many a *static* topic has; a key belongs to partition crc32(key) mod partitions.
+    partitions: how many a *static* topic begins with (queueing.layout says which of them a key belongs to). What it has
+        grown to is known to the broker, which also remembers this number: a later change of it here changes nothing.
     dynamic: the key *is* the partition (one per sale for orders.placed), and partitions appear as they are used.
     gate_group: the consumer group whose lag is measured against `capacity`; the others may be down.
     capacity: messages the gate group may be behind per partition before producers are refused; 0 is no limit.
@@ -26,14 +26,6 @@ class Topic:
     retention_s: float | None = None
     retention_messages: int | None = None
 
-    def partition_of(self, key: str) -> str:
-        if self.dynamic:
-            return key
-        return str(zlib.crc32(key.encode()) % self.partitions)
-
     @property
     def keeps_everything(self) -> bool:
         return self.retention_s is None and self.retention_messages is None
-
-    def static_partitions(self) -> list[str]:
-        return [] if self.dynamic else [str(number) for number in range(self.partitions)]

@@ -33,6 +33,7 @@ class GroupState:
     dead: list[str]
     graves: dict[str, str]
     parked: list[str]
+    leaving: dict[str, str]  # on its way to the partition that its key moved to
     heads: dict[str, str]
     quarantined: list[str]
     purged: list[str]
@@ -49,6 +50,7 @@ class Fence:
     counters: dict[str, str]
     later: dict[str, int]  # delayed message id → due, ms
     drafts: list[str]
+    leaving: list[str]  # delayed messages on their way to the partition that their key moved to
     groups: list[GroupState]
     gate: dict[str, str] = field(default_factory=dict)
     buyers: dict[str, str] = field(default_factory=dict)
@@ -58,11 +60,13 @@ class Fence:
 def partitions(client: redis.Redis) -> list[tuple[str, str]]:
     """Topic and partition of every log and gate there is, found by scanning: a list of them could be wrong."""
     found = set()
-    for pattern in (keys.log("*", "*"), keys.later("*", "*"), f"gate:{keys.tag(gate_keys.TOPIC, '*')}"):
+    places = [of("*", "*") for of in (keys.log, keys.later, keys.later_leaving)]
+    for pattern in (*places, f"gate:{keys.tag(gate_keys.TOPIC, '*')}"):
         for key in client.scan_iter(match=pattern, count=1000):
             topic, _, partition = text(key).partition("{")[2].partition("}")[0].partition(":")
             found.add((topic, partition))
-    return sorted(found)
+    # A partition before those that were split from it: what moves meanwhile is seen where it was, or where it arrives.
+    return sorted(found, key=lambda where: (where[0], len(where[1]), where[1]))
 
 
 def read(client: redis.Redis, topic: str, partition: str, subscribers: Iterable[str]) -> Fence:
@@ -76,6 +80,7 @@ def read(client: redis.Redis, topic: str, partition: str, subscribers: Iterable[
         pipe.hgetall(keys.meta(topic, partition))
         pipe.zrange(keys.later(topic, partition), 0, -1, withscores=True)
         pipe.hkeys(keys.drafts(topic, partition))
+        pipe.hkeys(keys.later_leaving(topic, partition))
         is_gate = topic == gate_keys.TOPIC and partition.isdigit()
         if is_gate:  # else not asked: a gate's keys lie in another slot than this partition's
             pipe.hgetall(gate_keys.gate(int(partition)))
@@ -91,11 +96,12 @@ def read(client: redis.Redis, topic: str, partition: str, subscribers: Iterable[
             pipe.zrange(keys.dead(*where), 0, -1)
             pipe.hgetall(keys.graves(*where))
             pipe.zrange(keys.parked(*where), 0, -1)
+            pipe.hgetall(keys.leaving(*where))
             pipe.hgetall(keys.heads(*where))
             pipe.smembers(keys.quarantined(*where))
             pipe.zrange(keys.purged(*where), 0, -1)
         replies = pipe.execute(raise_on_error=False)
-    stream, infos, meta, later, drafts, *rest = replies
+    stream, infos, meta, later, drafts, leaving, *rest = replies
     gate, buyers, applied = rest[:3] if is_gate else ({}, {}, [])
     rest = rest[3:] if is_gate else rest
     if isinstance(stream, redis.ResponseError):  # no log yet: a gate nobody has bought from
@@ -105,8 +111,8 @@ def read(client: redis.Redis, topic: str, partition: str, subscribers: Iterable[
         )
     delivered = {text(info["name"]): offset(info["last-delivered-id"]) for info in infos}
     groups = [
-        _group(name, delivered, rest[start : start + 11])
-        for name, start in zip(names, range(0, len(rest), 11), strict=True)
+        _group(name, delivered, rest[start : start + 12])
+        for name, start in zip(names, range(0, len(rest), 12), strict=True)
     ]
     return Fence(
         topic=topic,
@@ -118,6 +124,7 @@ def read(client: redis.Redis, topic: str, partition: str, subscribers: Iterable[
         counters=_texts(meta),
         later={text(message_id): int(due) for message_id, due in later},
         drafts=[text(field) for field in drafts if not text(field).endswith(":b")],
+        leaving=[text(field) for field in leaving if not text(field).endswith((":b", ":d"))],
         groups=groups,
         gate=_texts(gate),
         buyers=_texts(buyers),
@@ -139,7 +146,7 @@ def trimmed_since(client: redis.Redis, fences: Sequence[Fence]) -> list[str]:
 
 
 def _group(name: str, delivered: dict[str, Offset], replies: Sequence[Any]) -> GroupState:
-    pending, counters, retry, holders, waiting, dead, graves, parked, heads, quarantined, purged = replies
+    pending, counters, retry, holders, waiting, dead, graves, parked, leaving, heads, quarantined, purged = replies
     return GroupState(
         name=name,
         last=delivered.get(name, (0, 0)),
@@ -151,6 +158,7 @@ def _group(name: str, delivered: dict[str, Offset], replies: Sequence[Any]) -> G
         dead=[text(member) for member in dead],
         graves=_texts(graves),
         parked=[keys.parked_id(member) for member in parked],
+        leaving=_texts(leaving),
         heads=_texts(heads),
         quarantined=[text(member) for member in quarantined],
         purged=[text(member) for member in purged],

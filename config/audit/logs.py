@@ -48,6 +48,12 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     key: str = ""
 
 
+class Leaving(msgspec.Struct, frozen=True):
+    """A message on its way to the partition that its key moved to."""
+
+    envelope: str
+
+
 def tables(client: redis.Redis, fences: Iterable[Fence]) -> dict[str, Iterable[Row]]:
     """Table name → rows, for everything that comes from Redis."""
     found: dict[str, list[Row]] = {
@@ -58,11 +64,13 @@ def tables(client: redis.Redis, fences: Iterable[Fence]) -> dict[str, Iterable[R
     for fence in fences:
         where = (fence.topic, fence.partition)
         counted = [
-            int(fence.counters.get(name) or 0) for name in ("appended", "trimmed", "scheduled", "promoted", "cancelled")
+            int(fence.counters.get(name) or 0)
+            for name in ("appended", "trimmed", "scheduled", "promoted", "cancelled", "moved")
         ]
         found["partitions"].append((*where, *counted, fence.ever_added, fence.length, fence.last_deleted))
         found["later"] += [(*where, message_id, "later") for message_id in fence.later]
         found["later"] += [(*where, message_id, "drafts") for message_id in fence.drafts]
+        found["later"] += [(*where, message_id, "leaving") for message_id in fence.leaving]
         _groups(fence, found)
         _gate(client, fence, found)
         states = _States(fence)
@@ -119,17 +127,18 @@ class _States:
 def _groups(fence: Fence, found: dict[str, list[Row]]) -> None:
     for group in fence.groups:
         where = (fence.topic, fence.partition, group.name)
-        numbers = [int(group.counters.get(name) or 0) for name in ("skipped", "acked", "done", "purged")]
+        numbers = [int(group.counters.get(name) or 0) for name in ("skipped", "acked", "done", "purged", "moved")]
         start = position(offset(group.counters.get("from", "0-0")))
         found["groups"].append((*where, position(group.last), *numbers, start))
         found["pending"] += [(*where, position(entry)) for entry in group.pending]
         found["heads"] += [(*where, key, message_id) for key, message_id in group.heads.items()]
-        for set_ in ("retry", "holders", "parked", "dead"):
-            ids: list[str] = getattr(group, set_)
+        for set_ in ("retry", "holders", "parked", "dead", "leaving"):
+            ids: Iterable[str] = getattr(group, set_)
             found["held"] += [(*where, message_id, set_) for message_id in ids]
         found["marks"] += [(*where, message_id, "quarantined") for message_id in group.quarantined]
         found["marks"] += [(*where, message_id, "purged") for message_id in group.purged]
-        for set_, envelopes in (("waiting", group.waiting), ("graves", group.graves)):
+        leaving = {message_id: _leaving(record) for message_id, record in group.leaving.items()}
+        for set_, envelopes in (("waiting", group.waiting), ("graves", group.graves), ("leaving", leaving)):
             for message_id, body in envelopes.items():
                 if message_id.endswith((":n", ":s")):  # how often it was begun, its place among the parked
                     continue
@@ -186,6 +195,12 @@ def _placed(body: bytes, entry_ms: int | None, message_id: str, state: str) -> I
 def _announced(body: bytes) -> Iterator[Row]:
     if a := _decode(body, Announcement):
         yield (a.sale_id, a.starts_at_ms, a.ends_at_ms, a.per_user_limit, a.price_cents)
+
+
+def _leaving(record: str) -> str:
+    """The envelope in what is written down of a message that moves."""
+    found = _decode(record, Leaving)
+    return found.envelope if found else ""
 
 
 def _envelope(body: str) -> Envelope | None:

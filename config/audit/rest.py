@@ -72,5 +72,8 @@ def _behind(client: redis.Redis, topic: str, partition: str, subscribers: set[st
         found[fence.text(info["name"])] = int(info["pending"]) + (int(info["lag"] or 1) if undelivered else 0)
     for group in found:
         where = (topic, partition, group)
-        found[group] += client.zcard(keys.retry(*where)) + client.hlen(keys.holders(*where))
+        outside = (
+            client.zcard(keys.retry(*where)) + client.hlen(keys.holders(*where)) + client.hlen(keys.leaving(*where))
+        )
+        found[group] += outside
     return found

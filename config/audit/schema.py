@@ -13,13 +13,15 @@ CREATE TEMP TABLE entries (topic text, partition text, position bigint, fenced b
 -- A consumer group's raw state in a partition at the fence, beside the counters it claims. `start`: the position after
 -- which it began, or was last put.
 CREATE TEMP TABLE groups (topic text, partition text, name text, last bigint, skipped bigint, acked bigint,
-                          done bigint, purged bigint, start bigint);
+                          done bigint, purged bigint, moved bigint, start bigint);
 CREATE TEMP TABLE partitions (topic text, partition text, appended bigint, trimmed bigint, scheduled bigint,
-                              promoted bigint, cancelled bigint, ever_added bigint, length bigint, last_deleted text);
--- Delayed messages that are not in the log yet; set_ is later or drafts, and each must be in both.
+                              promoted bigint, cancelled bigint, moved bigint, ever_added bigint, length bigint,
+                              last_deleted text);
+-- Delayed messages that are not in the log yet; set_ is later and drafts, each in both, or leaving, by itself.
 CREATE TEMP TABLE later (topic text, partition text, message_id text, set_ text);
 CREATE TEMP TABLE pending (topic text, partition text, name text, position bigint);
--- Messages a group holds outside the log, each with an envelope: set_ is retry, holders, parked or dead.
+-- Messages a group holds outside the log, each with an envelope: set_ is retry, holders, parked, dead or
+-- leaving: on its way to the partition that its key moved to.
 CREATE TEMP TABLE held (topic text, partition text, name text, message_id text, set_ text);
 CREATE TEMP TABLE envelopes (topic text, partition text, name text, message_id text, set_ text, key text,
                              event text, order_id text);
@@ -49,7 +51,8 @@ CREATE TEMP TABLE admitted (order_id text, sale_id bigint, user_id bigint, key t
                             price_cents bigint, placed_at_ms bigint, state text);
 -- What a full scan of a partition comes to for a group, beside the counters. `ever_added` is Redis's own count.
 CREATE TEMP TABLE scan (topic text, partition text, name text, skipped bigint, acked bigint, done bigint,
-                        purged bigint, ever_added bigint, pending bigint, undelivered bigint, held bigint);
+                        purged bigint, moved bigint, ever_added bigint, pending bigint, undelivered bigint,
+                        held bigint);
 -- What had not come to rest when the audit was told to wait for it.
 CREATE TEMP TABLE on_its_way (what text, count bigint);
 
@@ -68,8 +71,8 @@ INSERT INTO admitted
          CASE WHEN fenced THEN 'answered' ELSE 'later' END
   FROM answers a WHERE NOT EXISTS (SELECT FROM placed p WHERE p.order_id = a.order_id);
 INSERT INTO scan
-  SELECT g.topic, g.partition, g.name, g.skipped, g.acked, g.done, g.purged, p.ever_added, coalesce(w.pending, 0),
-         coalesce(u.undelivered, 0), coalesce(h.held, 0)
+  SELECT g.topic, g.partition, g.name, g.skipped, g.acked, g.done, g.purged, g.moved, p.ever_added,
+         coalesce(w.pending, 0), coalesce(u.undelivered, 0), coalesce(h.held, 0)
   FROM groups g JOIN partitions p USING (topic, partition)
   LEFT JOIN (SELECT topic, partition, name, count(*) AS pending FROM pending GROUP BY 1, 2, 3) w
     USING (topic, partition, name)

@@ -10,8 +10,8 @@ from queueing import keys
 from queueing.broker import GroupStats
 
 Log = tuple[str, str]  # topic, partition
-_PER_LOG = 4
-_PER_GROUP = 7
+_PER_LOG = 5
+_PER_GROUP = 8
 
 
 def read_stats(client: Any, where: Sequence[tuple[str, str, str]]) -> list[GroupStats]:
@@ -28,16 +28,25 @@ def read_stats_at(client: Any, where: Sequence[tuple[str, str, str]]) -> tuple[i
             pipe.hmget(keys.meta(topic, partition), "appended", "trimmed")
             pipe.xinfo_groups(keys.log(topic, partition))
             pipe.zcard(keys.later(topic, partition))
+            pipe.hlen(keys.later_leaving(topic, partition))
             pipe.xlen(keys.log(topic, partition))
         for topic, partition, group in where:
             pipe.hmget(
-                keys.counters(topic, partition, group), "skipped", "acked", "done", "purged", "retried", "buried"
+                keys.counters(topic, partition, group),
+                "skipped",
+                "acked",
+                "done",
+                "purged",
+                "retried",
+                "buried",
+                "moved",
             )
             pipe.zcard(keys.retry(topic, partition, group))
             pipe.hvals(keys.holders(topic, partition, group))
             pipe.zcard(keys.dead(topic, partition, group))
             pipe.zcard(keys.parked(topic, partition, group))
             pipe.scard(keys.quarantined(topic, partition, group))
+            pipe.hlen(keys.leaving(topic, partition, group))
             pipe.xpending(keys.log(topic, partition), group)
         clock, *replies = pipe.execute(raise_on_error=False)
     if isinstance(clock, Exception):
@@ -45,14 +54,14 @@ def read_stats_at(client: Any, where: Sequence[tuple[str, str, str]]) -> tuple[i
     now_ms = clock[0] * 1000 + clock[1] // 1000
     about_logs = dict(zip(logs, _chunks(replies, 0, _PER_LOG), strict=False))
     rows = list(_chunks(replies, len(logs) * _PER_LOG, _PER_GROUP))
-    first_undelivered = _first_undelivered(client, where, {log: infos for log, (_, infos, _, _) in about_logs.items()})
+    first_undelivered = _first_undelivered(client, where, {log: infos for log, (_, infos, *_) in about_logs.items()})
     stats = []
     for number, (topic, partition, group) in enumerate(where):
-        seen, delayed, held, dead, parked, quarantined, pending = rows[number]
+        seen, delayed, held, dead, parked, quarantined, leaving, pending = rows[number]
         in_hands, first_pending = _pending(pending)
         in_hands.update(map(_name, held))
-        skipped, acked, done, purged, retried, buried = (int(value or 0) for value in seen)
-        (appended, trimmed), infos, later, kept = about_logs[topic, partition]
+        skipped, acked, done, purged, retried, buried, moved = (int(value or 0) for value in seen)
+        (appended, trimmed), infos, later, later_leaving, kept = about_logs[topic, partition]
         if not _has_begun(infos, group):
             skipped = int(trimmed or 0)  # it will start with the first entry that is kept
         oldest = min((ms for ms in (first_pending, first_undelivered[number]) if ms), default=now_ms)
@@ -67,7 +76,7 @@ def read_stats_at(client: Any, where: Sequence[tuple[str, str, str]]) -> tuple[i
                 done=done,
                 in_flight=in_hands.total(),
                 in_hands=in_hands,
-                delayed=delayed,
+                delayed=delayed + leaving,
                 dead=dead,
                 parked=parked,
                 retried=retried,
@@ -75,9 +84,10 @@ def read_stats_at(client: Any, where: Sequence[tuple[str, str, str]]) -> tuple[i
                 quarantined=quarantined,
                 purged=purged,
                 oldest_age_ms=max(0, now_ms - oldest),
-                later=later,
+                later=later + later_leaving // 3,  # its envelope, its body and when it is due
                 trimmed=int(trimmed or 0),
                 kept=kept,
+                moved=moved,
             )
         )
     return now_ms, stats

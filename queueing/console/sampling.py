@@ -1,4 +1,4 @@
-"""Takes one sample of the whole queue: three pipelines to Redis, one statement to PostgreSQL."""
+"""Takes one sample of the whole queue: four pipelines to Redis, one statement to PostgreSQL."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from queueing import keys
 from queueing.about import About
 from queueing.broker import GroupStats
+from queueing.brokers.redis_layout import read_partitions
 from queueing.brokers.redis_stats import read_stats_at
 from queueing.brokers.redis_streams.capping import caps_from
 from queueing.brokers.redis_streams.liveness import abouts_from
@@ -66,11 +67,9 @@ class _Known(NamedTuple):
 
 
 def _what_is_known() -> _Known:
-    declared = topics()
+    partitions = read_partitions(client(), topics().values())
     everybody = [*sorted(subscriptions()), RELAY]
     with client().pipeline(transaction=False) as pipe:
-        for topic in declared:
-            pipe.smembers(keys.partitions(topic))
         for group in everybody:
             pipe.hgetall(keys.seen(group))
         for group in everybody:
@@ -79,18 +78,13 @@ def _what_is_known() -> _Known:
             pipe.hgetall(keys.about(group))
         pipe.smembers(keys.PAUSED)
         *replies, paused = pipe.execute()
-    partitions = {
-        topic.name: sorted({name.decode() for name in members} | set(topic.static_partitions()))
-        for topic, members in zip(declared.values(), replies, strict=False)
-    }
     found = [
         (topic, partition, group)
         for group, subscription in sorted(subscriptions().items())
         for topic in subscription.topics
-        for partition in partitions[topic]
+        for partition in partitions[topic].partitions
     ]
-    of_groups = replies[len(declared) :]
-    beats, caps, abouts = (of_groups[n * len(everybody) :][: len(everybody)] for n in range(3))
+    beats, caps, abouts = (replies[n * len(everybody) :][: len(everybody)] for n in range(3))
     return _Known(
         found,
         dict(zip(everybody, beats, strict=True)),

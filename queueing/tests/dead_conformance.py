@@ -8,9 +8,10 @@ from queueing.broker import Broker
 from queueing.dead import Buried, Mark, in_order_of_burial
 from queueing.leases import Lease, OrderedBroker
 from queueing.message import Delivery
-from queueing.tests.conformance import TOPICS, WHY, parcel
+from queueing.tests.conformance import WHY, parcel
+from queueing.tests.ordered_conformance import LAYOUT
 
-WHERE = ("parcels", TOPICS["parcels"].partition_of("lin"))
+WHERE = ("parcels", LAYOUT.partition_of("lin"))
 
 
 class DeadConformance:

@@ -8,10 +8,12 @@ import pytest
 
 from queueing.broker import Failure
 from queueing.errors import LeaseLost
+from queueing.layout import Layout
 from queueing.leases import Lease, LeaseSeen, OrderedBroker, Token
 from queueing.message import Delivery
 from queueing.tests.conformance import TOPICS, WHY, parcel
 
+LAYOUT = Layout(TOPICS["parcels"].partitions)
 EARLY = Failure("NotYet: the flour is not here")
 
 
@@ -276,15 +278,11 @@ class OrderedConformance:
 
         assert [d.message for d in self.due(broker, lease)] == [alone.message]
 
-    neighbour = next(
-        key
-        for key in map(str, range(100))
-        if TOPICS["parcels"].partition_of(key) == TOPICS["parcels"].partition_of("lin")
-    )
+    neighbour = next(key for key in map(str, range(100)) if LAYOUT.partition_of(key) == LAYOUT.partition_of("lin"))
 
     @staticmethod
     def look(broker: OrderedBroker, group: str = "cooks") -> LeaseSeen:
-        mine = TOPICS["parcels"].partition_of("lin")
+        mine = LAYOUT.partition_of("lin")
         return next(seen for seen in broker.leases(group, ["parcels"]) if seen.partition == mine)
 
     def take(self, broker: OrderedBroker, consumer: str) -> Lease:

@@ -172,17 +172,14 @@ class OrderedWorld(World):
                 following([d for d in batch if new.get(d.message.id) is d])
             self.store.inbox |= new.keys()
             self.store.effects.update(self._open)
+            places = {d.message.event(): place_of(d) for d in batch}
             for delivery in {place_of(d): d for d in batch}.values():
-                mine = [e for e in self._events if self._partition(e) == delivery.partition]
+                mine = [event for event in self._events if places[event] == place_of(delivery)]
                 assert delivery.token is not None
                 self.fences.commits.append((place_of(delivery), delivery.token, process, mine))
             self.point()
 
         return once
-
-    def _partition(self, event: Brewed) -> str:
-        assert self._broker is not None
-        return self._broker.topics["bar"].partition_of(event.key)
 
     # What must be true
 

@@ -7,6 +7,7 @@ import pytest
 from queueing.brokers.memory import MemoryBroker
 from queueing.tests.conformance import TOPICS, BrokerConformance
 from queueing.tests.dead_conformance import DeadConformance
+from queueing.tests.growing_conformance import GrowingConformance
 from queueing.tests.ordered_conformance import OrderedConformance
 from queueing.tests.series_conformance import SeriesConformance
 
@@ -21,7 +22,7 @@ class Clock:
         self.now += seconds
 
 
-class TestMemoryBroker(BrokerConformance, SeriesConformance, OrderedConformance, DeadConformance):
+class TestMemoryBroker(BrokerConformance, SeriesConformance, OrderedConformance, DeadConformance, GrowingConformance):
     @pytest.fixture
     def clock(self) -> Clock:
         clock = Clock()

@@ -11,6 +11,7 @@ from queueing.brokers.redis_streams import RedisStreamsBroker
 from queueing.errors import BrokerUnavailable
 from queueing.tests.conformance import TOPICS, BrokerConformance, parcel
 from queueing.tests.dead_conformance import DeadConformance
+from queueing.tests.growing_conformance import GrowingConformance
 from queueing.tests.ordered_conformance import OrderedConformance
 from queueing.tests.series_conformance import SeriesConformance
 
@@ -22,7 +23,9 @@ def broker(client: redis.Redis, redis_url: str) -> Iterator[RedisStreamsBroker]:
     broker.redis.close()
 
 
-class TestRedisStreamsBroker(BrokerConformance, SeriesConformance, OrderedConformance, DeadConformance):
+class TestRedisStreamsBroker(
+    BrokerConformance, SeriesConformance, OrderedConformance, DeadConformance, GrowingConformance
+):
     @pytest.fixture
     def pass_time(self, client: redis.Redis) -> Callable[[float], None]:
         def wait(seconds: float) -> None:

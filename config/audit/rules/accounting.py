@@ -17,9 +17,10 @@ RULE = Rule(
                           ' undelivered', topic, partition, name, acked, ever_added, skipped, pending, undelivered)
             FROM scan WHERE acked <> ever_added - skipped - pending - undelivered"""),
         Check("""
-            SELECT format('%s/%s, %s: %s done + %s held by the group + %s purged, but %s acknowledged', topic,
-                          partition, name, done, held, purged, ever_added - skipped - pending - undelivered)
-            FROM scan WHERE done + held + purged <> ever_added - skipped - pending - undelivered"""),
+            SELECT format('%s/%s, %s: %s done + %s held by the group + %s purged, but %s acknowledged + %s moved'
+                          ' here', topic, partition, name, done, held, purged,
+                          ever_added - skipped - pending - undelivered, moved)
+            FROM scan WHERE done + held + purged <> ever_added - skipped - pending - undelivered + moved"""),
         Check("""
             SELECT format('%s/%s, %s: %s purged by the counter, %s messages named', topic, partition, name, purged,
                           named)
@@ -37,12 +38,13 @@ RULE = Rule(
                           trimmed)
             FROM partitions WHERE ever_added <> length + trimmed"""),
         Check("""
-            SELECT format('%s/%s: %s scheduled, but %s promoted + %s cancelled + %s waiting', topic, partition,
-                          scheduled, promoted, cancelled, waiting)
+            SELECT format('%s/%s: %s scheduled + %s moved here, but %s promoted + %s cancelled + %s waiting', topic,
+                          partition, scheduled, moved, promoted, cancelled, waiting)
             FROM partitions LEFT JOIN LATERAL (
               SELECT count(*) AS waiting FROM later v
-              WHERE (v.topic, v.partition, v.set_) = (partitions.topic, partitions.partition, 'later')) w ON true
-            WHERE scheduled <> promoted + cancelled + waiting"""),
+              WHERE (v.topic, v.partition) = (partitions.topic, partitions.partition)
+                AND v.set_ IN ('later', 'leaving')) w ON true
+            WHERE scheduled + moved <> promoted + cancelled + waiting"""),
         Check("""
             SELECT format('%s/%s: %s promoted by the counter, %s delayed entries in the log', topic, partition,
                           promoted, found)
@@ -56,7 +58,7 @@ RULE = Rule(
             FROM entries WHERE position / 1000000 < due_ms"""),
         Check("""
             SELECT format('%s/%s: delayed message %s is only in %s', topic, partition, message_id, min(set_))
-            FROM later GROUP BY topic, partition, message_id HAVING count(*) <> 2"""),
+            FROM later WHERE set_ <> 'leaving' GROUP BY topic, partition, message_id HAVING count(*) <> 2"""),
         Check("""
             SELECT format('%s/%s: entries up to %s were deleted one by one, which only a mistake does', topic,
                           partition, last_deleted)
@@ -82,6 +84,7 @@ RULE = Rule(
                           CASE WHEN h.set_ IS NULL THEN 'an envelope in ' || v.set_ || ' that no set names'
                                ELSE 'in ' || h.set_ || ' without its envelope' END)
             FROM held h FULL JOIN envelopes v USING (topic, partition, name, message_id)
-            WHERE h.set_ IS NULL OR v.set_ IS NULL OR (h.set_ = 'dead') <> (v.set_ = 'graves')"""),
+            WHERE h.set_ IS NULL OR v.set_ IS NULL OR (h.set_ = 'dead') <> (v.set_ = 'graves')
+              OR (h.set_ = 'leaving') <> (v.set_ = 'leaving')"""),
     ),
 )

@@ -36,6 +36,9 @@ _KEPT_SINCE = """(SELECT coalesce(max(coalesce(f.first, 9223372036854) + 60000),
                        WHERE (e.topic, e.partition) = (p.topic, p.partition)) f ON true
     WHERE p.topic = 'orders.events' AND p.trimmed > 0)"""
 
+# A key only ever moves to a partition of a higher number, and what it has there came after all that it had before.
+_PLACE = "partition::numeric * 1e22 + position"
+
 RULE = Rule(
     number=7,
     name="effects once: what a group acknowledged it did, once, in order",
@@ -44,8 +47,8 @@ RULE = Rule(
         Check("""
             SELECT format('%s/%s: %s acknowledged %s %s without having handled it%s', e.topic, e.partition, g.name,
                           e.name, e.message_id,
-                          CASE WHEN EXISTS (SELECT FROM marks m WHERE m.mark = 'purged' AND (m.topic, m.partition,
-                            m.name, m.message_id) = (e.topic, e.partition, s.name, e.message_id))
+                          CASE WHEN EXISTS (SELECT FROM marks m WHERE m.mark = 'purged' AND (m.topic, m.name,
+                            m.message_id) = (e.topic, s.name, e.message_id))
                           THEN ', as an operator purged it' ELSE '' END)
             FROM entries e
             JOIN subscriptions s ON s.topic = e.topic AND s.event = e.name
@@ -54,8 +57,8 @@ RULE = Rule(
               AND NOT EXISTS (SELECT FROM inbox i WHERE i.name = s.name AND i.message_id = e.message_id)
               AND NOT EXISTS (SELECT FROM pending w WHERE (w.topic, w.partition, w.name, w.position)
                               = (e.topic, e.partition, s.name, e.position))
-              AND NOT EXISTS (SELECT FROM held h WHERE (h.topic, h.partition, h.name, h.message_id)
-                              = (e.topic, e.partition, s.name, e.message_id))"""),
+              AND NOT EXISTS (SELECT FROM held h WHERE (h.topic, h.name, h.message_id)
+                              = (e.topic, s.name, e.message_id))"""),
         _effect(
             "inventory",
             "orders.OrderCreated",
@@ -118,7 +121,7 @@ RULE = Rule(
               SELECT s.order_id, t.event, e.position,
                      lag(e.position) OVER (PARTITION BY s.order_id ORDER BY s.id) AS before
               FROM steps s JOIN {_TOLD} USING (to_status)
-              JOIN (SELECT key, name, min(position) AS position FROM entries WHERE topic = 'orders.events'
+              JOIN (SELECT key, name, min({_PLACE}) AS position FROM entries WHERE topic = 'orders.events'
                     GROUP BY 1, 2) e ON e.key = s.order_id AND e.name = t.event
               WHERE NOT EXISTS (SELECT FROM steps b WHERE b.order_id = s.order_id AND b.at_ms <= {_KEPT_SINCE})
             ) f WHERE position < before"""),

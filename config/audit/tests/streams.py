@@ -184,7 +184,7 @@ def a_delayed_message_vanished(s: Scene) -> str:
     where = s.remind()
     message_id = s.redis.zpopmin(keys.later(*where))[0][0].decode()
     s.redis.hdel(keys.drafts(*where), message_id, f"{message_id}:b")
-    return f"orders.placed/{s.world.kettles.pk}: 1 scheduled, but 0 promoted + 0 cancelled + 0 waiting"
+    return f"orders.placed/{s.world.kettles.pk}: 1 scheduled + 0 moved here, but 0 promoted + 0 cancelled + 0 waiting"
 
 
 @breaking(6)

@@ -1,11 +1,14 @@
 #!lua
 -- Append messages to one partition, or none of them.
 -- KEYS  1 log  2 meta  3 series of the log  4 counters of the gate group  5 series of the gate group
--- ARGV  1 capacity (0: no limit)  2 number of messages  then per message: id, name, version, key, at_ms, body, headers
--- returns  {'ok', offset…} | {'full', lag, what the gate group acknowledges a second}
+-- ARGV  1 capacity (0: no limit)  2 number of messages  3 generation that the producer believes the partition to be of
+--       then per message: id, name, version, key, at_ms, body, headers
+-- returns  {'ok', offset…} | {'full', lag, what the gate group acknowledges a second} | {'moved', generation}
 --!include append.lua
 --!include series.lua
 --!include pace.lua
+local generation = generation_of(KEYS[2])
+if generation ~= ARGV[3] then return {'moved', generation} end
 local capacity, n = tonumber(ARGV[1]), tonumber(ARGV[2])
 if capacity > 0 then
   local lag = lag_of(redis.call('HGET', KEYS[2], 'appended'), KEYS[4])
@@ -14,7 +17,7 @@ end
 note_log(KEYS[2], KEYS[3])
 local reply = {'ok'}
 for i = 0, n - 1 do
-  local a = 3 + i * 7
+  local a = 4 + i * 7
   reply[i + 2] = append(KEYS[1], KEYS[2], ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4], ARGV[a + 5],
     ARGV[a + 6])
 end

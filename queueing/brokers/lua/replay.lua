@@ -1,6 +1,6 @@
 #!lua
 -- Move dead letters back to their group, due now. One that is not there any more, or not as it was seen, stays as it is.
--- KEYS  1 dead  2 graves  3 retry  4 waiting  5 quarantined
+-- KEYS  1 dead  2 graves  3 retry  4 waiting  5 quarantined  6 counters
 -- ARGV  per letter: message id, seal (SHA-1 of its envelope as it was seen), envelope and history from now on (JSON)
 -- returns  how many were moved
 --!include own.lua
@@ -17,4 +17,5 @@ for a = 1, #ARGV, 3 do
     moved = moved + 1
   end
 end
+if moved > 0 then redis.call('HINCRBY', KEYS[6], 'replays', moved) end
 return moved

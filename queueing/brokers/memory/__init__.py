@@ -33,7 +33,7 @@ class MemoryBroker(Producing, Consuming, Capping, Settling, DeadLetters, Livenes
     def stats(self, groups: Mapping[str, Sequence[str]]) -> list[GroupStats]:
         rows = []
         for group, topics in groups.items():
-            for topic, partition, view in self._views(group, topics):
+            for topic, partition, view in self._views(group, topics, closed=True):
                 log = self._logs.get((topic, partition), [])
                 unacked = [int(offset) for offset in view.pending] + [view.next_index]
                 first = self._trimmed.get((topic, partition), 0)
@@ -61,6 +61,7 @@ class MemoryBroker(Producing, Consuming, Capping, Settling, DeadLetters, Livenes
                         quarantined=sum(buried.letter.quarantined for buried in view.dead.values()),
                         purged=view.purged,
                         in_hands=Counter(h.consumer for h in (*view.pending.values(), *view.working.values())),
+                        moved=view.moved,
                     )
                 )
         return rows

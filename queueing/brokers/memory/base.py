@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from queueing.about import About
 from queueing.broker import BEGINNING, END, Position
 from queueing.brokers.memory.history import History
 from queueing.brokers.memory.state import GroupView, Later
+from queueing.layout import Layout, in_order
 from queueing.message import Message
 from queueing.series import LogTotals
 from queueing.topic import Topic
@@ -30,6 +31,9 @@ class MemoryBase:
     _trimmed: dict[tuple[str, str], int] = field(default_factory=dict)
     _starts: dict[str, Position] = field(default_factory=dict)
     _groups: dict[tuple[str, str, str], GroupView] = field(default_factory=dict)
+    _layouts: dict[str, Layout] = field(default_factory=dict)
+    _switches: dict[tuple[str, str], int] = field(default_factory=dict)  # what its parent had when it was split from it
+    _opened: set[tuple[str, str, str]] = field(default_factory=set)
     _beats: dict[str, dict[str, str]] = field(default_factory=dict)
     _abouts: dict[str, dict[str, About]] = field(default_factory=dict)
     _paused: set[str] = field(default_factory=set)
@@ -43,8 +47,9 @@ class MemoryBase:
         self._later.setdefault((topic, partition), Later())
 
     def partitions(self, topic: str) -> list[str]:
-        made = {p for t, p in self._logs if t == topic}
-        return sorted(made | set(self.topics[topic].static_partitions()))
+        declared = self.topics[topic]
+        first = [] if declared.dynamic else map(str, range(declared.partitions))
+        return in_order({partition for name, partition in self._logs if name == topic} | set(first))
 
     def _noting(self, group: str, topic: str, partition: str) -> GroupView:
         """The view whose counters change now."""
@@ -55,12 +60,8 @@ class MemoryBase:
     def _appended(self, where: tuple[str, str]) -> int:
         return self._trimmed.get(where, 0) + len(self._logs.get(where, []))
 
-    def _views(self, group: str, topics: Sequence[str]) -> list[tuple[str, str, GroupView]]:
-        return [
-            (topic, partition, self._begin(group, topic, partition))
-            for topic in topics
-            for partition in self.partitions(topic)
-        ]
+    def _layout(self, topic: str) -> Layout:
+        return self._layouts.setdefault(topic, Layout(self.topics[topic].partitions))
 
     def _begin(self, group: str, topic: str, partition: str) -> GroupView:
         view = self._groups.get((topic, partition, group))

@@ -7,12 +7,12 @@ from collections.abc import Collection, Sequence
 from msgspec.structs import replace
 
 from queueing.broker import Where
-from queueing.brokers.memory.base import MemoryBase
+from queueing.brokers.memory.growing import Growing
 from queueing.brokers.memory.state import GroupView, Held
 from queueing.message import Delivery
 
 
-class Consuming(MemoryBase):
+class Consuming(Growing):
     def read(
         self,
         group: str,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from queueing.brokers.memory.base import MemoryBase
+from queueing.brokers.memory.growing import Growing
 from queueing.brokers.memory.state import GroupView
 from queueing.dead import Buried, Mark
 
 
-class DeadLetters(MemoryBase):
+class DeadLetters(Growing):
     def dead_letters(
         self,
         group: str,

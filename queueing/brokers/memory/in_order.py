@@ -91,13 +91,7 @@ class InOrderSettling(Leasing):
     @staticmethod
     def _merged(view: GroupView, delivery: Delivery) -> bool:
         """Was it produced twice, and the other copy is kept outside the log already?"""
-        if delivery.source == "retry":
-            return False
-        parked = view.order.parked.get(delivery.message.key, ())
-        if any(d.message.id == delivery.message.id for d in parked):
-            view.done += 1
-            return True
-        return view.set_aside(delivery.message.id)
+        return delivery.source == "log" and view.merges(delivery.message.id, delivery.message.key)
 
     @staticmethod
     def _block(view: GroupView, delivery: Delivery) -> None:

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from queueing.brokers.memory.base import MemoryBase
+from queueing.brokers.memory.growing import Growing
 from queueing.brokers.memory.state import GroupView
 from queueing.errors import LeaseLost
 from queueing.leases import InOrder, Lease, LeaseSeen, Token
 from queueing.message import Delivery
 
 
-class Leasing(MemoryBase):
+class Leasing(Growing):
     def leases(self, group: str, topics: Sequence[str]) -> list[LeaseSeen]:
         return [
             LeaseSeen(topic, partition, view.order.owner, view.order.token)

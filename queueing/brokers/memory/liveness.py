@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from queueing.about import About
-from queueing.brokers.memory.base import MemoryBase
+from queueing.brokers.memory.growing import Growing
 
 
-class Liveness(MemoryBase):
+class Liveness(Growing):
     def beat(self, group: str, consumer: str, about: About | None = None) -> None:
         self._beats.setdefault(group, {})[consumer] = str(next(self._count))
         if about:

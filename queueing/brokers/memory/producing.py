@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from queueing.brokers.memory.base import MemoryBase
+from queueing.brokers.memory.growing import Growing
 from queueing.brokers.memory.history import History
 from queueing.brokers.memory.state import GroupView
 from queueing.errors import TopicFull, UnknownTopic
@@ -13,13 +13,15 @@ from queueing.series import LogTotals
 from queueing.topic import Topic
 
 
-class Producing(MemoryBase):
+class Producing(Growing):
     def produce(self, messages: Sequence[Message]) -> None:
         batches: dict[tuple[str, str], list[Message]] = {}
         for message in messages:
-            if message.topic not in self.topics:
+            topic = self.topics.get(message.topic)
+            if topic is None:
                 raise UnknownTopic(f"topic {message.topic!r} is not declared")
-            where = (message.topic, self.topics[message.topic].partition_of(message.key))
+            partition = message.key if topic.dynamic else self._layout(topic.name).partition_of(message.key)
+            where = (message.topic, partition)
             batches.setdefault(where, []).append(message)
         for (name, partition), batch in batches.items():
             at_once = [message for message in batch if not message.deliver_at_ms]

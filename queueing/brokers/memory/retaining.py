@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from queueing.broker import END, Position
-from queueing.brokers.memory.base import MemoryBase
+from queueing.brokers.memory.growing import Growing
 
 
-class Retaining(MemoryBase):
+class Retaining(Growing):
     def start_at(self, group: str, start: Position) -> None:
         # A moment, so that a partition that appears later is read from its first entry.
         self._starts.setdefault(group, int(self.clock() * 1000) if start == END else start)
@@ -18,7 +18,8 @@ class Retaining(MemoryBase):
         if not dry_run:
             self._begin(group, topic, partition)
             self._noting(group, topic, partition).seek(index)
-        return self._trimmed.get((topic, partition), 0) + len(self._logs.get((topic, partition), [])) - index
+            self._close(group, topic, partition, index)
+        return self._appended((topic, partition)) - index
 
     def trim(self, topic: str, groups: Sequence[str]) -> int:
         declared, total = self.topics[topic], 0

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from queueing.broker import Failure
-from queueing.brokers.memory.base import MemoryBase
+from queueing.brokers.memory.growing import Growing
 from queueing.message import Delivery
 
 
-class Settling(MemoryBase):
+class Settling(Growing):
     def begin_attempt(self, group: str, consumer: str, delivery: Delivery) -> bool:
         view = self._groups[delivery.message.topic, delivery.partition, group]
         hands, key = view.hands(delivery)

@@ -34,6 +34,7 @@ class GroupView:
     retried: int = 0
     buried: int = 0
     history: History[GroupTotals] = field(default_factory=History)
+    moved: int = 0
     pending: dict[str, Held] = field(default_factory=dict)  # offset → new entries in hand
     working: dict[str, Held] = field(default_factory=dict)  # message id → retried messages in hand
     delayed: dict[str, tuple[float, Delivery]] = field(default_factory=dict)  # message id → (due, delivery)
@@ -80,6 +81,13 @@ class GroupView:
             return True
         return False
 
+    def merges(self, message_id: str, key: str) -> bool:
+        """The same, where it may also be parked behind its key."""
+        if any(delivery.message.id == message_id for delivery in self.order.parked.get(key, ())):
+            self.done += 1
+            return True
+        return self.set_aside(message_id)
+
     def note_failure(self, message_id: str, *, now: float) -> None:
         self.first_failed_at_ms.setdefault(message_id, int(now * 1000))
 
@@ -114,5 +122,6 @@ class Later:
 
     waiting: dict[str, Message] = field(default_factory=dict)
     scheduled: int = 0
+    moved: int = 0
     promoted: int = 0
     cancelled: int = 0

@@ -16,10 +16,10 @@ from queueing.brokers.redis_streams.base import speaks_broker
 from queueing.brokers.redis_streams.capping import Capping
 from queueing.brokers.redis_streams.consuming import Consuming
 from queueing.brokers.redis_streams.dead import DeadLetters
+from queueing.brokers.redis_streams.growing import Growing
 from queueing.brokers.redis_streams.in_order import InOrderSettling
 from queueing.brokers.redis_streams.leasing import Leasing
 from queueing.brokers.redis_streams.liveness import Liveness
-from queueing.brokers.redis_streams.producing import Producing
 from queueing.brokers.redis_streams.retaining import Retaining
 from queueing.brokers.redis_streams.settling import Settling
 from queueing.series import Series, added_up, quiet
@@ -28,7 +28,7 @@ __all__ = ["RedisStreamsBroker"]
 
 
 class RedisStreamsBroker(
-    Producing, Consuming, Capping, Settling, DeadLetters, Liveness, Retaining, Leasing, InOrderSettling
+    Growing, Consuming, Capping, Settling, DeadLetters, Liveness, Retaining, Leasing, InOrderSettling
 ):
     """See queueing.broker.Broker and queueing.leases.OrderedBroker for what each method promises."""
 

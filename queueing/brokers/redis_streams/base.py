@@ -15,9 +15,11 @@ from redis.retry import Retry
 from queueing import keys
 from queueing.broker import BEGINNING, END, Position
 from queueing.brokers.lua import load
+from queueing.brokers.redis_layout import read_partitions
 from queueing.brokers.redis_seek import seek
 from queueing.brokers.redis_streams.patience import Patience
 from queueing.errors import BrokerUnavailable
+from queueing.layout import Split, grown_from, split_that_made
 from queueing.topic import Topic
 
 SOCKET_TIMEOUT_S = 5.0
@@ -39,8 +41,21 @@ COMPETING = (
     "seek",
     "trim",
 )
+GROWING = (
+    "split_prepare",
+    "split_switch",
+    "later_leave",
+    "later_arrive",
+    "later_left",
+    "later_sorted",
+    "held_leave",
+    "held_arrive",
+    "held_left",
+    "open",
+    "shut",
+)
 ORDERED = ("take", "give", "read", "pending", "due", "ack", "retry", "park", "bury")
-SCRIPTS = (*COMPETING, *(f"lease_{name}" for name in ORDERED))
+SCRIPTS = (*COMPETING, *GROWING, *(f"lease_{name}" for name in ORDERED))
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -74,6 +89,7 @@ class RedisBase:
         # Entries as they come: redis-py would make a dict of each, which costs as much as all that we do with it.
         self.redis.set_response_callback("XREADGROUP", lambda reply, **_: reply)
         self._scripts = {name: self.redis.register_script(load(name)) for name in SCRIPTS}
+        self._firsts: dict[str, int] = {}
         self._joined: set[tuple[str, str, str]] = set()
         self._looked: dict[tuple[str, tuple[str, ...]], tuple[float, list[tuple[str, str]]]] = {}
         self._starts: dict[str, Position] = {}
@@ -91,14 +107,20 @@ class RedisBase:
         return self._partitions([topic])[0][1]
 
     def _partitions(self, topics: Sequence[str]) -> list[tuple[str, list[str]]]:
-        with self.redis.pipeline(transaction=False) as pipe:
-            for topic in topics:
-                pipe.smembers(keys.partitions(topic))
-            found = pipe.execute()
-        return [
-            (topic, sorted({p.decode() for p in members} | set(self.topics[topic].static_partitions())))
-            for topic, members in zip(topics, found, strict=True)
-        ]
+        found = read_partitions(self.redis, [self.topics[topic] for topic in topics])
+        self._firsts.update({topic: known.first for topic, known in found.items()})
+        return [(topic, found[topic].partitions) for topic in topics]
+
+    def _split_that_made(self, topic: str, partition: str) -> Split | None:
+        """Call it with what `_partitions` found."""
+        return None if self.topics[topic].dynamic else split_that_made(partition, self._firsts[topic])
+
+    def _grown_from(self, topic: str, partition: str) -> list[str]:
+        """It, and the partitions to which its keys may have moved."""
+        declared = self.topics.get(topic)
+        if declared is None or declared.dynamic:
+            return [partition]
+        return grown_from(partition, self._partitions([topic])[0][1], self._firsts[topic])
 
     def _forget_places(self) -> None:
         self._joined.clear()
@@ -118,14 +140,17 @@ class RedisBase:
         return where, 0.0
 
     def _join(self, group: str, topics: Sequence[str]) -> list[tuple[str, str]]:
-        """Every partition of these topics, with the group made where it was missing."""
+        """Every partition of these topics that the group may read, with the group made where it was missing."""
         where = [(topic, p) for topic, partitions in self._partitions(topics) for p in partitions]
         for topic, partition in where:
             if (topic, partition, group) in self._joined:
                 continue
             self._begin(group, topic, partition)
             self._joined.add((topic, partition, group))
-        return where
+        return self._opened(group, where)
+
+    def _opened(self, group: str, where: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        raise NotImplementedError
 
     def start_at(self, group: str, start: Position) -> None:
         self._starts[group] = start

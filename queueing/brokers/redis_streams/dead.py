@@ -35,7 +35,7 @@ class DeadLetters(RedisBase):
     @speaks_broker
     def replay(self, letters: Sequence[Buried]) -> int:
         readable = [buried for buried in letters if buried.letter.name != UNREADABLE]
-        names = (keys.dead, keys.graves, keys.retry, keys.waiting, keys.quarantined)
+        names = (keys.dead, keys.graves, keys.retry, keys.waiting, keys.quarantined, keys.counters)
         return self._move("replay", readable, names, lambda buried: to_json(buried.letter.again()))
 
     @speaks_broker

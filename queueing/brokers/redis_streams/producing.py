@@ -2,48 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from queueing import keys
 from queueing.brokers.envelope import to_arguments, to_draft
-from queueing.brokers.redis_streams.base import RedisBase, speaks_broker
-from queueing.errors import TopicFull, UnknownTopic
+from queueing.brokers.redis_streams.base import pairs, speaks_broker
+from queueing.brokers.redis_streams.sorting import Sorting
+from queueing.errors import BrokerUnavailable, TopicFull, UnknownTopic
+from queueing.layout import Layout
 from queueing.message import Message
 
 CHUNK = 500  # messages a script; a longer one would keep everybody else waiting
+TRIES = 64  # each teaches us of one split or more
+
+Place = tuple[str, str]  # topic, partition
 
 
-class Producing(RedisBase):
-    _announced: frozenset[tuple[str, str]] = frozenset()
+class Producing(Sorting):
+    _announced: frozenset[Place] = frozenset()
+    _layouts: dict[str, Layout]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._layouts = {}
 
     @speaks_broker
     def produce(self, messages: Sequence[Message]) -> None:
         delayed = [message for message in messages if message.deliver_at_ms]
         at_once = [message for message in messages if not message.deliver_at_ms] if delayed else messages
-        for (name, partition), batch in self._by_partition(at_once):
-            topic = self.topics[name]
-            self._announce(name, partition)
-            arguments = [topic.capacity, len(batch)]
-            for message in batch:
-                arguments += to_arguments(message)
-            reply = self._scripts["produce"](
-                keys=[
-                    keys.log(name, partition),
-                    keys.meta(name, partition),
-                    keys.log_series(name, partition),
-                    keys.counters(name, partition, topic.gate_group or "-"),
-                    keys.series(name, partition, topic.gate_group or "-"),
-                ],
-                args=arguments,
-            )
-            if reply[0] == b"full":
-                raise TopicFull(name, int(reply[1]), topic.capacity, acked_per_s=float(reply[2]))
-        for where, batch in self._by_partition(delayed):
-            self._announce(*where)
-            self._scripts["schedule"](
-                keys=[keys.later(*where), keys.drafts(*where), keys.meta(*where)],
-                args=[argument for message in batch for argument in to_draft(message)],
-            )
+        if at_once:
+            self._send(at_once, self._append)
+        if delayed:
+            self._send(delayed, self._schedule)
+
+    def _send(self, messages: Sequence[Message], put: Callable[[Place, list[Message], int], int | None]) -> None:
+        """Those that a partition refuses, as it was split since we last heard of it, go to where their keys are."""
+        for _ in range(TRIES):
+            refused: list[Message] = []
+            for (topic, partition), batch in self._by_partition(messages).items():
+                self._announce(topic, partition)
+                grows = not self.topics[topic].dynamic
+                believed = self._layout(topic).generation_of(int(partition)) if grows else 0
+                for start in range(0, len(batch), CHUNK):
+                    generation = put((topic, partition), batch[start : start + CHUNK], believed)
+                    if generation is not None:
+                        self._announced = frozenset()
+                        self._layout(topic).learn(partition, generation)
+                        refused += batch[start:]  # all the rest of it: messages of one key keep their order
+                        break
+            if not refused:
+                return
+            messages = refused
+        raise BrokerUnavailable(f"no partition of {messages[0].topic} takes the key {messages[0].key!r}")
+
+    def _append(self, where: Place, batch: list[Message], generation: int) -> int | None:
+        """None, or the partition's generation when it is another one than we believe."""
+        topic = self.topics[where[0]]
+        arguments = [topic.capacity, len(batch), generation]
+        for message in batch:
+            arguments += to_arguments(message)
+        gate = (*where, topic.gate_group or "-")
+        reply = self._scripts["produce"](
+            keys=[
+                keys.log(*where),
+                keys.meta(*where),
+                keys.log_series(*where),
+                keys.counters(*gate),
+                keys.series(*gate),
+            ],
+            args=arguments,
+        )
+        if reply[0] == b"full":
+            raise TopicFull(topic.name, int(reply[1]), topic.capacity, acked_per_s=float(reply[2]))
+        return int(reply[1]) if reply[0] == b"moved" else None
+
+    def _schedule(self, where: Place, batch: list[Message], generation: int) -> int | None:
+        reply = self._scripts["schedule"](
+            keys=[keys.later(*where), keys.drafts(*where), keys.meta(*where)],
+            args=[generation, *(argument for message in batch for argument in to_draft(message))],
+        )
+        return int(reply[1]) if reply[0] == b"moved" else None
 
     @speaks_broker
     def promote(self, topics: Sequence[str]) -> float | None:
@@ -52,10 +91,13 @@ class Producing(RedisBase):
             pipe.time()
             for place in where:
                 pipe.zrange(keys.later(*place), 0, 0, withscores=True)
+                pipe.hexists(keys.meta(*place), "splitting")
             (seconds, microseconds), *firsts = pipe.execute()
         now_ms = seconds * 1000 + microseconds / 1000
         next_ms = float("inf")
-        for place, first in zip(where, firsts, strict=True):
+        for place, (first, splitting) in zip(where, pairs(firsts), strict=True):
+            if splitting:
+                self._sort_later(place)
             if not first:
                 continue
             due_ms = first[0][1]
@@ -71,32 +113,51 @@ class Producing(RedisBase):
 
     @speaks_broker
     def cancel(self, message_id: str) -> bool:
+        # Twice: it may have moved from a partition that was looked at later to one that was looked at before.
+        return self._cancel(message_id) or self._cancel(message_id)
+
+    def _cancel(self, message_id: str) -> bool:
         where = [(topic, partition) for topic, found in self._partitions(list(self.topics)) for partition in found]
         with self.redis.pipeline(transaction=False) as pipe:
             for place in where:
                 pipe.zscore(keys.later(*place), message_id)
-            scores = pipe.execute()
-        return any(
-            self._scripts["cancel"](keys=[keys.later(*p), keys.drafts(*p), keys.meta(*p)], args=[message_id])
-            for p, score in zip(where, scores, strict=True)
-            if score is not None
-        )
+                pipe.hexists(keys.later_leaving(*place), message_id)
+            replies = pipe.execute()
+        for place, (score, leaving) in zip(where, pairs(replies), strict=True):
+            if score is None and not leaving:
+                continue
+            found = self._scripts["cancel"](
+                keys=[keys.later(*place), keys.drafts(*place), keys.meta(*place), keys.later_leaving(*place)],
+                args=[message_id],
+            )
+            if found < 0:  # it will be found where it goes
+                self._move_later(place)
+            if found > 0:
+                return True
+        return False
+
+    def _layout(self, topic: str) -> Layout:
+        layout = self._layouts.get(topic)
+        if layout is None:
+            self.redis.hsetnx(keys.layout(topic), "first", self.topics[topic].partitions)
+            layout = self._layouts[topic] = Layout(int(self.redis.hget(keys.layout(topic), "first")))
+        return layout
 
     def _announce(self, topic: str, partition: str) -> None:
         if (topic, partition) not in self._announced:
             self.ensure_partition(topic, partition)
             self._announced |= {(topic, partition)}
 
-    def _by_partition(self, messages: Sequence[Message]) -> Iterable[tuple[tuple[str, str], list[Message]]]:
-        groups: dict[tuple[str, str], list[Message]] = {}
+    def _by_partition(self, messages: Sequence[Message]) -> dict[Place, list[Message]]:
+        groups: dict[Place, list[Message]] = {}
         for message in messages:
-            topic = self.topics.get(message.topic)
+            name = message.topic
+            topic = self.topics.get(name)
             if topic is None:
-                raise UnknownTopic(f"topic {message.topic!r} is not declared")
-            groups.setdefault((message.topic, topic.partition_of(message.key)), []).append(message)
-        for where, batch in groups.items():
-            for start in range(0, len(batch), CHUNK):
-                yield where, batch[start : start + CHUNK]
+                raise UnknownTopic(f"topic {name!r} is not declared")
+            partition = message.key if topic.dynamic else self._layout(name).partition_of(message.key)
+            groups.setdefault((name, partition), []).append(message)
+        return groups
 
     @speaks_broker
     def ensure_partition(self, topic: str, partition: str) -> None:
