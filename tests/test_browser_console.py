@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
+from queueing.about import About
 from queueing.brokers.redis_streams import RedisStreamsBroker
 from queueing.conf import make_broker
 from queueing.console import selectors
@@ -55,7 +56,8 @@ def busy(broker: RedisStreamsBroker) -> None:
     bury(broker, [placed("7", body=json.dumps({"note": NASTY}).encode()) for _ in range(3)], reason=f"Boom: {NASTY}")
     broker.produce([placed(str(number % 3)) for number in range(1500)])
     for group in ("orders", "notifications"):
-        broker.beat(group, f"{group}-shop-1-412-a1b2c3")
+        about = About(host="shop-1", pid=412, handled=48_213, per_s=986.4, memory_bytes=61_000_000)
+        broker.beat(group, f"{group}-shop-1-412-a1b2c3", about)
     broker.ack(GROUP, "ada", read(broker, 200)[:150])
     relay_beat(broker)
 
@@ -94,6 +96,19 @@ def test_pausing_stops_the_numbers_and_going_on_catches_up(
     go_on.click()
     expect(tile(page, "orders.lag")).to_have_text("1", timeout=MUCH_LATER_MS)
     expect(page.locator(".console:not([data-stale])")).to_be_visible()
+
+
+def test_the_chart_begins_with_what_happened_before_the_page_was_opened(
+    operator: Callable[..., Page], broker: RedisStreamsBroker
+) -> None:
+    busy(broker)
+
+    page = operator()
+
+    # The first poll alone would know of one moment only.
+    expect(page.locator("[data-summary]")).to_contain_text("The last 2", timeout=MUCH_LATER_MS)
+    expect(page.locator("[data-summary]")).to_contain_text("between 0 and")
+    expect(page.locator("[data-consumers]")).to_contain_text("412 on shop-1")
 
 
 def test_a_session_that_ended_is_told(operator: Callable[..., Page], broker: RedisStreamsBroker) -> None:

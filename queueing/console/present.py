@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from queueing.console import words
+from queueing.console.consumers import consumers
 from queueing.console.levels import Level, level
 from queueing.console.rates import ALL, Rate, totals
 from queueing.console.reading import Reading
@@ -161,19 +162,6 @@ def outbox(reading: Reading) -> list[Tile]:
     return [replace(tile, cell=replace(tile.cell, key=f"outbox.{tile.cell.key}")) for tile in found]
 
 
-def consumers(reading: Reading) -> list[dict[str, str]]:
-    return [
-        {
-            "group": group.group,
-            "name": consumer.name,
-            "beat": f"{words.span_ms(consumer.last_beat_ms)} ago",
-            "state": "alive" if consumer.alive else "silent",
-        }
-        for group in (reading.snapshot.groups if reading.snapshot else [])
-        for consumer in group.consumers
-    ]
-
-
 def banner(reading: Reading) -> str:
     """One sentence when the numbers are not of now; empty when they are."""
     if reading.unknown_since is None:
@@ -193,7 +181,7 @@ def live(reading: Reading) -> dict[str, Any]:
         "banner": banner(reading),
         "age_s": round(reading.age_s, 2),
         "cells": {cell.key: cell for cell in cells},
-        "consumers": consumers(reading),
+        "consumers": consumers(reading.snapshot),
         "point": _point(reading),
     }
 

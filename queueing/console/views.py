@@ -9,9 +9,12 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.views.decorators.http import require_safe
+from redis.exceptions import RedisError
 
 from queueing.conf import subscriptions
 from queueing.console import present, selectors
+from queueing.console.consumers import COLUMNS, consumers
+from queueing.console.history import read_history
 
 OPERATE = "queueing.operate"
 
@@ -27,7 +30,8 @@ def queue(request: HttpRequest) -> HttpResponse:
         outbox=present.outbox(reading),
         columns=present.COLUMNS,
         rows=present.rows(reading),
-        consumers=present.consumers(reading),
+        consumers=consumers(reading.snapshot),
+        consumer_columns=COLUMNS,
         groups=sorted(subscriptions()),
         banner=present.banner(reading),
         stale=reading.stale,
@@ -39,6 +43,16 @@ def queue(request: HttpRequest) -> HttpResponse:
 def sample(request: HttpRequest) -> HttpResponse:
     """The same numbers for the page's script."""
     body = msgspec.json.encode(present.live(selectors.read_queue()))
+    return HttpResponse(body, content_type="application/json")
+
+
+@require_safe
+def history(request: HttpRequest) -> HttpResponse:
+    """What the chart begins with: the last five minutes, second by second."""
+    try:
+        body = msgspec.json.encode(read_history())
+    except RedisError:
+        return HttpResponse(b"{}", content_type="application/json", status=503)
     return HttpResponse(body, content_type="application/json")
 
 

@@ -19,6 +19,11 @@ def per_second(rate: float | None) -> str:
     return f"{rate:,.0f}/s" if rate >= 10 or rate == int(rate) else f"{rate:.1f}/s"
 
 
+def size(number: int) -> str:
+    """50_000_000 → 50 MB"""
+    return f"{number / 1e6:,.0f} MB" if number >= 1e6 else f"{number / 1e3:,.0f} kB"
+
+
 def caps(rates: Mapping[str, float | None]) -> str:
     """{"": 1000} → 1,000/s; {"orders.placed": 1000, "": None} → orders.placed 1,000/s, others none"""
     if not rates:

@@ -82,6 +82,7 @@ MATRIX: dict[str, tuple[str, dict[str, str], tuple[int, int, int, int, bool] | N
     # no staff is sent to the login page.
     "look at the queue": ("changelist", {}, None),
     "look at its numbers": ("sample", {}, None),
+    "look at its last minutes": ("history", {}, None),
     "look at dead letters": ("dead", {}, None),
     "look at one": ("letter", {}, None),
     "look at a group": ("group", {}, None),

@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 
 from queueing.conf import subscriptions
 from queueing.console import selectors, words
+from queueing.console.consumers import COLUMNS, consumers
 from queueing.console.snapshot import Counts, Snapshot
 from queueing.errors import BrokerUnavailable
 from queueing.management.letters import LetterCommand
@@ -23,11 +24,14 @@ class Command(LetterCommand, MovingCommand):
     requires_system_checks = ["queueing"]
 
     def add_arguments(self, parser: CommandParser) -> None:
-        names = "groups | topics | dead | replay | purge | reset | pause | resume | rate | prune | new-epoch"
+        names = (
+            "groups | topics | consumers | dead | replay | purge | reset | pause | resume | rate | prune | new-epoch"
+        )
         actions = parser.add_subparsers(dest="action", required=True, metavar=names)
         groups = actions.add_parser("groups", help="lag, dead letters and consumers of each group, and the outbox")
         topics = actions.add_parser("topics", help="the same for each topic of each group")
-        for action in (groups, topics):
+        who = actions.add_parser("consumers", help="each consumer: its rate, what it holds, where it runs")
+        for action in (groups, topics, who):
             action.add_argument("--json", action="store_true", help="print JSON; ages are milliseconds")
         self.add_letter_arguments(actions)
         self.add_moving_arguments(actions)
@@ -62,6 +66,16 @@ class Command(LetterCommand, MovingCommand):
         else:
             self.stdout.write(f"Outbox: {words.count(box.waiting)} waiting, oldest {words.span_ms(box.oldest_age_ms)}")
         return None
+
+    def _consumers(self, **options: Any) -> None:
+        snapshot = self._snapshot()
+        if options["json"]:
+            return self._json([{"group": group.group, "consumers": group.consumers} for group in snapshot.groups])
+        found = consumers(snapshot)
+        if not found:
+            return self.stdout.write("No consumer has said a word.")
+        rows = [[one.group, one.name, one.state, *one.cells] for one in found]
+        return self._table(["GROUP", "CONSUMER", "STATE", *map(str.upper, COLUMNS)], rows)
 
     def _topics(self, **options: Any) -> None:
         snapshot = self._snapshot()

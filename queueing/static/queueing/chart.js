@@ -1,6 +1,7 @@
 "use strict";
 
-// Two plots with one cursor: produced against consumed, and lag. They hold what this page has seen, five minutes of it.
+// Two plots with one cursor: produced against consumed, and lag. They begin with the last five minutes, second by second,
+// as the queue remembers them, and go on with what this page sees.
 window.queueChart = (section) => {
   const WINDOW_S = 300;
   const AT_LEAST_S = 60; // a page just opened is not a spike at the right edge
@@ -55,7 +56,7 @@ window.queueChart = (section) => {
   function draw() {
     plots.forEach((plot) => plot.destroy());
     const [rates, lag] = section.querySelectorAll("[data-plot]");
-    const line = (name, more) => ({ stroke: colour(name), width: 2, points: { show: false }, ...more });
+    const line = (name, more) => ({ stroke: colour(name), width: 2, points: { show: false }, spanGaps: true, ...more });
     plots = [
       new uPlot(
         options(
@@ -100,8 +101,8 @@ window.queueChart = (section) => {
     const who = select.options[select.selectedIndex].text;
     summary.textContent =
       seconds < 2
-        ? "Drawn from what this page has seen since it was opened."
-        : `What this page has seen, ${seconds} s of it: lag of ${who} between ` +
+        ? "Nothing is drawn yet."
+        : `The last ${seconds} s: lag of ${who} between ` +
           `${number.format(Math.min(...lags))} and ${number.format(Math.max(...lags))}, ` +
           `now ${number.format(lags[lags.length - 1])}.`;
   }
@@ -128,6 +129,15 @@ window.queueChart = (section) => {
   }).observe(document.documentElement, { attributeFilter: ["class"] });
 
   return {
+    begin({ first_s: first, lines }) {
+      const names = Object.keys(lines);
+      if (!names.length) return;
+      for (let n = 0; n < lines[names[0]][0].length; n += 1) {
+        // A rate is of the whole second, so it stands at its end.
+        points.push({ at: first + n + 1, lines: Object.fromEntries(names.map((name) => [name, lines[name].map((of) => of[n])])) });
+      }
+      refresh();
+    },
     add({ at_ms: atMs, lines }) {
       if (points.length && atMs / 1000 <= newest()) return; // the same sample again
       points.push({ at: atMs / 1000, lines });

@@ -47,15 +47,15 @@
   function showConsumers(consumers) {
     const body = root.querySelector("[data-consumers]");
     body.replaceChildren(
-      ...consumers.map(({ group, name, beat, state }) => {
+      ...consumers.map(({ group, name, state, cells }) => {
         const row = document.createElement("tr");
         const head = document.createElement("th");
         head.scope = "row";
         head.textContent = group;
         row.append(head);
-        for (const text of [name, beat, state]) row.insertCell().textContent = text;
-        row.cells[2].className = "number";
-        row.cells[3].dataset.state = state;
+        for (const text of [name, state, ...cells]) row.insertCell().textContent = text;
+        row.cells[2].dataset.state = state;
+        for (const cell of [...row.cells].slice(3)) cell.className = "number";
         return row;
       }),
     );
@@ -104,5 +104,16 @@
     if (!paused) poll();
   });
 
-  poll();
+  // The chart begins with what the queue remembers. Without that it draws what this page sees.
+  async function begin() {
+    try {
+      const answer = await fetch(root.dataset.history, { redirect: "manual", signal: AbortSignal.timeout(GIVE_UP_MS) });
+      if (answer.ok) chart.begin(await answer.json());
+    } catch {
+      // Told by the first poll, which asks the same server.
+    }
+    poll();
+  }
+
+  begin();
 })();
