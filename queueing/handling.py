@@ -52,8 +52,7 @@ class Handling:
         others: list[Delivery] = []
         for delivery in batch:
             (ours if self.concerns_us(delivery) else others).append(delivery)
-        most = self.subscription.retry.max_attempts
-        readable = [d for d in ours if (d.attempt <= most or self._survivable(d)) and self._decode(d)]
+        readable = [d for d in ours if self._survivable(d) and self._decode(d)]
         if readable:
             self._attempt(readable)
         if others:
@@ -61,10 +60,15 @@ class Handling:
 
     def _survivable(self, delivery: Delivery) -> bool:
         """A message that was begun as often as it may be and never came back has killed its process each time."""
-        if delivery.attempt <= self.subscription.retry.max_attempts:
+        if not self._used_up(delivery):
             return True
         self._bury(delivery, self._ended_its_process(delivery))
         return False
+
+    def _used_up(self, delivery: Delivery) -> bool:
+        """Whoever was read beside a message that ended the process has had no attempt of its own: each gets one alone,
+        also where one attempt is all there is."""
+        return delivery.attempt > max(2, self.subscription.retry.max_attempts)
 
     def _ended_its_process(self, delivery: Delivery) -> Failure:
         """Who died could not say what of; its last words are in its own log."""

@@ -59,7 +59,7 @@ class OrderedHandling(Handling):
 
     def _hopeless(self, delivery: Delivery) -> Failure | None:
         """Why this message need not be tried: it killed its process each time, or can't be read."""
-        if delivery.attempt > self.subscription.retry.max_attempts:
+        if self._used_up(delivery):
             return self._ended_its_process(delivery)
         try:
             self._events[delivery.message.id] = delivery.message.event()

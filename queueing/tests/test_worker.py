@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 import pytest
@@ -218,6 +219,19 @@ def test_a_message_that_kills_its_process_is_buried_and_its_neighbours_are_not(
     assert tally(broker) == {"done": 2, "in_flight": 0, "delayed": 0, "dead": 1, "lag": 0}
     [buried] = broker.dead_letters("cooks", "shelf", "0")
     assert buried.letter.reason.startswith("its process ended while handling it, 3 times: past the deadline of 6 s")
+
+
+def test_with_a_single_attempt_too_the_neighbours_of_a_killer_are_handled(broker, clock, kitchen) -> None:
+    kitchen.refuses["bomb"] = Killed
+    subscription = Subscription("cooks", {KettleSold: kitchen}, retry=RetryPolicy(max_attempts=1), lease_s=10)
+    sell(broker, "ann", "bomb", "cem")
+
+    for _ in range(4):
+        with suppress(Killed):
+            work(Worker(subscription, broker, clock=clock, sleep=clock.advance), clock, 30)
+
+    assert sorted(kitchen.heard) == ["ann", "cem"]
+    assert tally(broker) == {"done": 2, "in_flight": 0, "delayed": 0, "dead": 1, "lag": 0}
 
 
 def test_a_handler_that_calls_sys_exit_fails_like_any_other(broker, clock, kitchen, new_worker) -> None:
