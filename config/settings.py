@@ -144,6 +144,8 @@ QUEUEING: dict[str, Any] = {
     "BROKER": "queueing.brokers.redis_streams.RedisStreamsBroker",
     "OPTIONS": {"url": REDIS_URL},
     "APPS": HOUSE,
+    # Called by the relay about once a second, besides its own work.
+    "UPKEEP": ["config.recovery.upkeep.recover"],
     "TOPICS": {
         # The admission log: one partition per sale, written by the gate's script.
         "orders.placed": {"dynamic": True, "gate_group": "orders", "capacity": 200_000},

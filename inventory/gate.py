@@ -13,6 +13,7 @@ from typing import Any, cast
 from django.conf import settings
 
 from inventory import batching, keys, link
+from inventory.approval import saw
 from inventory.gate_types import Decision, GateState, Movement, Terms
 from inventory.link import GateUnavailable
 from inventory.script import script
@@ -33,6 +34,8 @@ __all__ = [
     "open_gate",
     "read_state",
     "recall",
+    "saw",
+    "terms_arguments",
     "update_gate",
 ]
 
@@ -95,6 +98,8 @@ def open_gate(*, sale_id: int, terms: Terms, stock: int, epoch: int) -> bool:
     with link.gate_errors():
         client = link.client()
         with client.pipeline(transaction=False) as pipe:
+            # Data with a gate always says in which life of Redis it was looked at last.
+            pipe.set(keys.APPROVED, client.info("server")["run_id"], nx=True)
             pipe.sadd(queue_keys.partitions(keys.TOPIC), str(sale_id))
             pipe.sadd(queue_keys.TOPICS, keys.TOPIC)
             pipe.execute()
@@ -139,6 +144,23 @@ def read_state(sale_id: int) -> GateState | None:
     )
 
 
+def terms_arguments(terms: Terms, *, epoch: int, stock: int | str) -> list[int | str]:
+    """ARGV of open.lua."""
+    return [
+        terms.price_cents,
+        terms.starts_at_ms,
+        terms.ends_at_ms,
+        terms.per_user_limit,
+        settings.QUEUEING["TOPICS"][keys.TOPIC]["capacity"],
+        epoch,
+        stock,
+        terms.turns_per_s,
+        terms.turn_s,
+        terms.room,
+        ",".join(str(secrets.randbits(32)) for _ in range(6)),
+    ]
+
+
 def _check(idempotency_key: str, quantity: int) -> None:
     if not IDEMPOTENCY_KEY.fullmatch(idempotency_key):
         raise ValueError(f"idempotency key {idempotency_key!r} is not 8 to 100 of A-Z a-z 0-9 _ -")
@@ -147,19 +169,5 @@ def _check(idempotency_key: str, quantity: int) -> None:
 
 
 def _set_terms(sale_id: int, terms: Terms, *, epoch: int, stock: int | str) -> Any:
-    return script("open").run(
-        [keys.gate(sale_id), keys.meta(sale_id)],
-        [
-            terms.price_cents,
-            terms.starts_at_ms,
-            terms.ends_at_ms,
-            terms.per_user_limit,
-            settings.QUEUEING["TOPICS"][keys.TOPIC]["capacity"],
-            epoch,
-            stock,
-            terms.turns_per_s,
-            terms.turn_s,
-            terms.room,
-            ",".join(str(secrets.randbits(32)) for _ in range(6)),
-        ],
-    )
+    arguments = terms_arguments(terms, epoch=epoch, stock=stock)
+    return script("open").run([keys.gate(sale_id), keys.meta(sale_id)], arguments)

@@ -29,7 +29,7 @@ def open_sales(events: Sequence[SaleScheduled]) -> None:
     """A sale's gate opens once, with PostgreSQL's stock; later it only moves window, price, limit and waiting room.
 
     A gate that was open and is gone was lost with Redis's data: it is not opened again from here, because the orders
-    it admitted since are not in the ledger yet.
+    it admitted since are not in the ledger yet. config/recovery does that, with these terms.
     """
     for event in sorted(events, key=lambda event: event.sale_id):
         terms = Terms(
@@ -43,6 +43,7 @@ def open_sales(events: Sequence[SaleScheduled]) -> None:
         )
         entry = ledger.open_sale(sale_id=event.sale_id, title=event.title, stock=event.stock)
         stock = ledger.lock_sales([event.sale_id])[event.sale_id]
+        ledger.note_terms(sale_id=event.sale_id, terms=terms)
         with _redis():
             if entry.applied_at is None:
                 gate.open_gate(sale_id=event.sale_id, terms=terms, stock=stock.initial, epoch=stock.epoch)

@@ -1,12 +1,15 @@
 """Every Redis key of the admission gate. They share the hash tag of the sale's partition of orders.placed, so that the
 one script which decides reaches them and the admission log together.
 
+    gate:approved                        string  run_id of the Redis life in which the data was compared with PostgreSQL
     gate:{orders.placed:<sale>}          hash   stock (units left), initial (units ever given), price_cents,
                                                 starts_at_ms, ends_at_ms, per_user_limit, capacity, epoch,
-                                                seq (admissions so far), open, room, turns_per_s, turn_s, seed
+                                                seq (admissions so far), open ('0': its data was lost, and it is
+                                                being rebuilt), room, turns_per_s, turn_s, seed
     gate:{orders.placed:<sale>}:buyers   hash   user id → units admitted and not returned
     gate:{orders.placed:<sale>}:answers  hash   "<user id>:<idempotency key>" → the OrderPlaced body it got
     gate:{orders.placed:<sale>}:applied  set    ids of ledger entries (returns, additions) the stock already holds
+    …:buyers, :answers, :applied with ":draft:<epoch>-<nonce>" behind, while a gate is being rebuilt; they expire
     gate:{orders.placed:<sale>}:line     hash   user id → number in the waiting room, "c<number>" once its turn was used
     gate:{orders.placed:<sale>}:room     hash   joined, before (joined before the start), served_m (turns granted,
                                                 times 1,000), at (Redis's clock, ms), lapsed, s<second mod 128> (what
@@ -22,6 +25,7 @@ from queueing import keys
 
 TOPIC = "orders.placed"
 GATE_GROUP = "orders"
+APPROVED = "gate:approved"
 
 
 def gate(sale_id: int) -> str:
@@ -54,6 +58,10 @@ def claims(sale_id: int) -> str:
 
 def once(sale_id: int, name: str) -> str:
     return f"{gate(sale_id)}:once:{name}"
+
+
+def draft(key: str, nonce: str) -> str:
+    return f"{key}:draft:{nonce}"
 
 
 def log(sale_id: int) -> str:

@@ -6,10 +6,11 @@ A lock on one row per sale serializes a sale's batches, not its orders: a batch 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from django.db import connection
 
+from inventory.gate_types import Terms
 from inventory.models import LedgerEntry, SaleStock
 
 Kind = LedgerEntry.Kind
@@ -44,6 +45,11 @@ def open_sale(*, sale_id: int, title: str, stock: int) -> LedgerEntry:
     SaleStock.objects.bulk_create([SaleStock(sale_id=sale_id, title=title, initial=stock)], ignore_conflicts=True)
     entry, _ = LedgerEntry.objects.get_or_create(sale_id=sale_id, kind=Kind.OPEN, defaults={"quantity": stock})
     return entry
+
+
+def note_terms(*, sale_id: int, terms: Terms) -> None:
+    """What the shop announced last, for a gate that must be rebuilt."""
+    SaleStock.objects.filter(sale_id=sale_id).update(terms=asdict(terms))
 
 
 def add_units(*, sale_id: int, addition_id: str, quantity: int) -> LedgerEntry | None:

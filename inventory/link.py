@@ -23,6 +23,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ClusterDownError, MasterDownError
 from redis.retry import Retry
 
+from inventory import approval
+
 CONNECTIONS = 64
 ANSWER_WITHIN_S = 0.9
 # A blocking call can't be bounded as a whole, so its parts are; the async one is, by `bounded`.
@@ -54,8 +56,9 @@ def client() -> redis.Redis:
 @cache
 def _client(url: str) -> redis.Redis:
     pool = redis.BlockingConnectionPool.from_url(
-        url, max_connections=CONNECTIONS, timeout=SYNC_WAIT_FOR_CONNECTION_S, retry=Retry(NoBackoff(), 0), **SYNC_SOCKET
-    )
+        url, max_connections=CONNECTIONS, timeout=SYNC_WAIT_FOR_CONNECTION_S, retry=Retry(NoBackoff(), 0),
+        redis_connect_func=approval.check, **SYNC_SOCKET,
+    )  # fmt: skip
     return redis.Redis(connection_pool=pool)
 
 
@@ -65,8 +68,9 @@ def async_client() -> redis.asyncio.Redis:
     url: str = settings.REDIS_URL
     if url not in mine:
         pool = redis.asyncio.BlockingConnectionPool.from_url(
-            url, max_connections=CONNECTIONS, timeout=ANSWER_WITHIN_S, retry=AsyncRetry(NoBackoff(), 0), **ASYNC_SOCKET
-        )
+            url, max_connections=CONNECTIONS, timeout=ANSWER_WITHIN_S, retry=AsyncRetry(NoBackoff(), 0),
+            redis_connect_func=approval.acheck, **ASYNC_SOCKET,
+        )  # fmt: skip
         mine[url] = redis.asyncio.Redis(connection_pool=pool)
     return mine[url]
 

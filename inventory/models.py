@@ -15,9 +15,10 @@ class SaleStock(models.Model):
     initial = models.PositiveIntegerField()
     added = models.PositiveIntegerField(default=0)
     sold = models.IntegerField(default=0)
-    epoch = models.PositiveIntegerField(
-        default=1
-    )  # counts the gate's lives; a rebuild after lost data begins a new one
+    # Counts the gate's lives; a rebuild after lost data begins a new one.
+    epoch = models.PositiveIntegerField(default=1)
+    # gate_types.Terms as the shop announced them last, for a rebuild. NULL: announced before they were kept.
+    terms = models.JSONField(null=True)
 
     class Meta:
         verbose_name_plural = "sale stocks"
@@ -29,6 +30,43 @@ class SaleStock(models.Model):
 
     def __str__(self) -> str:
         return f"sale {self.sale_id}: {self.sold} of {self.initial + self.added} sold"
+
+
+class Store(models.Model):
+    """One row: what PostgreSQL knows of the Redis that admits.
+
+    lost_at: set until all that was lost is made good.
+    """
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    run_id = models.CharField(max_length=64)
+    approved_at = models.DateTimeField(null=True)
+    lost_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="inventory_store_is_one_row")]
+
+    def __str__(self) -> str:
+        return f"run {self.run_id}"
+
+
+class Rebuild(models.Model):
+    """One sale's gate lost its data: closed, and opened again in this epoch with what PostgreSQL knows."""
+
+    id = models.BigAutoField(primary_key=True)
+    sale_id = models.BigIntegerField()
+    epoch = models.PositiveIntegerField()  # that it begins
+    reason = models.CharField(max_length=200)
+    closed_at = models.DateTimeField(db_default=Now())
+    opened_at = models.DateTimeField(null=True)
+    stock = models.IntegerField(null=True)  # units it was opened with
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["sale_id", "epoch"], name="one_rebuild_per_epoch")]
+        indexes = [models.Index(name="unfinished_rebuild", fields=["sale_id"], condition=Q(opened_at=None))]
+
+    def __str__(self) -> str:
+        return f"sale {self.sale_id}, epoch {self.epoch}"
 
 
 class LedgerEntry(models.Model):

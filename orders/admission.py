@@ -160,7 +160,9 @@ def standing(sale_id: int) -> Standing | None:
 def _admission(decision: Decision) -> Admission:
     match decision.outcome:
         case "admitted":
-            return Admission(_receipt_in(decision.body), decision.number)
+            receipt = _receipt_in(decision.body)
+            gate.saw(sale_id=receipt.sale_id, epoch=receipt.epoch, seq=receipt.seq)
+            return Admission(receipt, decision.number)
         case "conflict":
             raise Refused("idempotency_conflict")
         case "missing" | "closed" | "ended":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -10,8 +11,11 @@ from django.db import IntegrityError, transaction
 from orders.events import OrderCreated, OrderPlaced
 from orders.models import Order, Transition
 from orders.states import BIRTH, Status
+from orders.voiding import still_placed
 from queueing.db import copy_in
 from queueing.outbox import publish
+
+logger = logging.getLogger(__name__)
 
 _COLUMNS = (
     "id", "sale_id", "user_id", "idempotency_key", "quantity", "price_cents", "total_cents", "status", "epoch", "seq",
@@ -25,7 +29,7 @@ class KeyTaken(Exception):
 
 
 def record_placed(events: Sequence[OrderPlaced]) -> None:
-    """Rows for these orders, and OrderCreated for those that are new.
+    """Rows for these orders, and OrderCreated for those that are new. Void ones get none.
 
     The inbox passes on only what was never handled, so nearly always all are new and go in by COPY. Only a log that
     was told a second time, under new message ids, brings some that have a row.
@@ -33,12 +37,15 @@ def record_placed(events: Sequence[OrderPlaced]) -> None:
     Raises:
         KeyTaken: see there.
     """
+    placed = still_placed(events)
+    if len(placed) < len(events):
+        logger.warning("%d admissions of an epoch that is over are void", len(events) - len(placed))
+    born: Sequence[OrderPlaced] = placed
     try:
         with transaction.atomic():
-            _insert(events)
-        born = events
+            _insert(placed)
     except IntegrityError:
-        born = _without_row(events)
+        born = _without_row(placed)
         _insert_or_name_the_key(born)
     publish(*map(_created, born))
 

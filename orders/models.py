@@ -65,6 +65,20 @@ class Transition(models.Model):
         return f"{self.order_id} {self.from_status or 'birth'} → {self.to_status}"
 
 
+class Void(models.Model):
+    """A line drawn when a sale's gate lost its data: of the epochs before it only the spared may still get a row.
+
+    See orders/voiding.py. A sale whose gate never lost anything has none.
+    """
+
+    sale_id = models.BigIntegerField(primary_key=True)
+    before_epoch = models.PositiveIntegerField()
+    spared = models.JSONField(default=list)  # order ids, safe in the retry set or among the dead letters
+
+    def __str__(self) -> str:
+        return f"sale {self.sale_id} before epoch {self.before_epoch}"
+
+
 class Offer(models.Model):
     """What a sale sells, as the shop told it: orders' own copy, so that its pages need nobody else's tables."""
 

@@ -11,6 +11,7 @@ from orders import admission, tokens
 from orders.models import Offer, Order, Transition
 from orders.states import QUEUED, TERMINAL, VOID, Status
 from orders.tokens import BadToken, Receipt
+from orders.voiding import is_void
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ def _of_receipt(receipt: Receipt) -> OrderView:
     standing = admission.standing(receipt.sale_id)
     offer = _offers([receipt.sale_id]).get(receipt.sale_id)
     placed_at = datetime.fromtimestamp(receipt.placed_at_ms / 1000, UTC)
-    lost = standing is not None and standing.epoch > receipt.epoch
+    lost = is_void(receipt)
     return OrderView(
         order_id=receipt.order_id,
         sale_id=receipt.sale_id,
@@ -145,7 +146,7 @@ def _of_receipt(receipt: Receipt) -> OrderView:
         timeline=[Step(QUEUED, placed_at)],
         title=offer.title if offer else "",
         picture=offer.picture if offer else "",
-        place=standing.place_of(receipt) if standing and not lost else None,
+        place=standing.place_of(receipt) if standing and standing.epoch == receipt.epoch and not lost else None,
     )
 
 

@@ -237,6 +237,13 @@ class Broker(Protocol):
     def leave(self, group: str, consumer: str, topics: Sequence[str]) -> None:
         """A consumer that has settled everything goes. One that holds an entry stays listed until it is taken over."""
 
+    def tide(self, known: int) -> int:
+        """Raise the high-water mark by one and return it. known: the highest it ever returned.
+
+        Raises:
+            RanBackwards: the mark is lower than that, so what was produced since it was given is lost.
+        """
+
     def stats(self, groups: Mapping[str, Sequence[str]]) -> list[GroupStats]:
         """One row per partition and group. groups: consumer group → its topics."""
 

@@ -21,6 +21,11 @@ CRASH_POINTS = (
     "relay.deleted",  # outbox rows are gone
     "orders.admitted",  # the gate said yes, the buyer was not told
     "inventory.returned",  # the unit is back in Redis, the ledger does not know it yet
+    "rebuild.closed",  # a gate that lost its data is closed
+    "rebuild.voided",  # no older order of its sale gets a row any more
+    "rebuild.opening",  # PostgreSQL says that the gate may be open; it is not
+    "rebuild.opened",  # the gate is open, and PostgreSQL does not know
+    "rebuild.approved",  # Redis is approved, and what was lost is not told again
     "notifications.sent",  # the provider took the messages, the rows do not say so
     "payments.captured",  # the payment row says paid, the webhook was not answered
 )

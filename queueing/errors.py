@@ -22,6 +22,10 @@ class BrokerUnavailable(QueueingError):
     """The broker did not answer. What was being produced is *unknown*, not failed: ask again with the same id."""
 
 
+class RanBackwards(BrokerUnavailable):
+    """The broker's store is older than PostgreSQL knows: it lost messages. Nothing is told until that is made good."""
+
+
 class StoreUnavailable(QueueingError):
     """The database that handlers write to is away. No attempt is counted; the batch runs again when it is back."""
 

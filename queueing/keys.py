@@ -7,6 +7,7 @@
     q:seen:<group>                    hash    consumer → Redis's clock at its last beat, ms (for display)
     q:about:<group>                   hash    consumer → what it said of itself with that beat (JSON, queueing/about.py)
     q:paused                          set     groups that read nothing for now
+    q:tide                            string  counter, raised after each batch the relay tells (queueing/tide.py)
     q:start:<group>                   hash    topic → when a group that starts "now" first said so, ms (Redis's clock)
     q:rate:<group>                    hash    debt (µs; negative: saved up), at (Redis's clock, µs): of the group's cap
     q:rate:<group>:<topic>            hash    the same, of the cap that one topic has in this group
@@ -55,6 +56,7 @@ from __future__ import annotations
 
 TOPICS = "q:topics"
 PAUSED = "q:paused"
+TIDE = "q:tide"
 
 
 def partitions(topic: str) -> str:

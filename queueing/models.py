@@ -91,6 +91,20 @@ class Epoch(models.Model):
         return f"epoch {self.epoch}"
 
 
+class Tide(models.Model):
+    """One row, or none before the relay told anything: the broker's high-water mark (queueing/tide.py)."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    told = models.BigIntegerField()
+
+    class Meta:
+        db_table = "queueing_tide"
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="queueing_tide_is_one_row")]
+
+    def __str__(self) -> str:
+        return f"tide {self.told}"
+
+
 class Queue(models.Model):
     """No table: what the operators' permission and their rows in the admin's log refer to."""
 

@@ -18,6 +18,7 @@ from queueing.db import away_is_not_failure, one_transaction
 from queueing.errors import TopicFull
 from queueing.message import Message
 from queueing.outbox import LANES
+from queueing.tide import note_tide
 
 logger = logging.getLogger("queueing.relay")
 
@@ -69,6 +70,7 @@ class Relay:
                 if rows:
                     crashpoint("relay.taken")
                     self.broker.produce([_message(row) for row in rows])
+                    note_tide(self.broker)
                     crashpoint("relay.produced")
         except TopicFull as full:
             logger.warning("%s", full)

@@ -122,6 +122,27 @@ def save_product(*, product: Product) -> Product:
     return product
 
 
+@transaction.atomic
+def retell_sales() -> int:
+    """Tell again of every sale that is not over, and of what was added to it: the event may have been lost with Redis's
+    data. Returns how many sales."""
+    sales = list(
+        Sale.objects.select_for_update(of=["self"])
+        .filter(ends_at__gt=timezone.now())
+        .select_related("product")
+        .order_by("id")
+    )
+    additions = StockAddition.objects.filter(sale__in=sales).order_by("created_at")
+    publish(*(_scheduled(sale) for sale in sales))
+    publish(
+        *(
+            StockAdded(sale_id=addition.sale_id, addition_id=str(addition.pk), quantity=addition.quantity)
+            for addition in additions
+        )
+    )
+    return len(sales)
+
+
 def _scheduled(sale: Sale) -> SaleScheduled:
     return SaleScheduled(
         sale_id=sale.pk,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -74,6 +75,13 @@ def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield server.url
     finally:
         server.stop()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test empties Redis on purpose: what this process told the buyers of the one before is forgotten."""
+    approval = sys.modules.get("inventory.approval")
+    if approval is not None:
+        approval.forget()
 
 
 def _remove_folders_of_killed_runs() -> None:

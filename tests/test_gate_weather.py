@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import shutil
 import signal
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -16,7 +18,7 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 
 from config.stack.valkey import Valkey
-from inventory import gate, keys
+from inventory import approval, gate, keys
 from inventory.gate import Decision, GateUnavailable, Movement, Terms
 from orders.tests.support import pass_for
 
@@ -56,6 +58,12 @@ def admit(request) -> Iterator[Callable[..., Decision]]:
 
 def purchase(user_id: int, key: str = "first-try") -> dict:
     return {"sale_id": 7, "user_id": user_id, "idempotency_key": key, "quantity": 1}
+
+
+def approve(server: Valkey) -> None:
+    """As config/recovery does when it has compared this Redis's data with PostgreSQL's."""
+    with redis.Redis.from_url(server.url, decode_responses=True) as client:
+        client.set(keys.APPROVED, client.info("server")["run_id"])
 
 
 def dump(valkey: redis.Redis) -> dict:
@@ -109,6 +117,9 @@ def test_a_restarted_redis_goes_on_where_it_was(server: Valkey, admit: Callable)
     assert time.monotonic() - started < 1.1
 
     server.start()
+    with pytest.raises(GateUnavailable, match="began a new life"):
+        admit(**purchase(2))
+    approve(server)
     assert admit(**purchase(1)).body == before.body
     assert admit(**purchase(2)).outcome == "admitted"
     assert gate.read_state(7).stock == 8
@@ -178,6 +189,7 @@ def test_killed_by_sigkill_redis_forgets_no_admission(server: Valkey):
     server.process.wait()
 
     server.start()
+    approve(server)
 
     assert [gate.admit_sync(**purchase(user)).body for user in range(5)] == before
     assert gate.read_state(7).stock == 5
@@ -201,3 +213,35 @@ def test_the_shop_answers_503_within_a_second_while_redis_hangs(server: Valkey):
     assert response.status_code == 503
     assert response.json()["error"]["code"] == "unavailable"
     assert response["Retry-After"]
+
+
+def test_an_older_file_is_noticed_by_the_process_that_told_more(server: Valkey, tmp_path: Path, admit: Callable):
+    """PostgreSQL has no row yet and approves the old data; whoever told buyers more closes the gate for everybody."""
+    admit(**purchase(1))
+    shutil.copytree(tmp_path / "valkey", tmp_path / "yesterday")
+    told = json.loads(admit(**purchase(2)).body)
+    gate.saw(sale_id=7, epoch=told["epoch"], seq=told["seq"])
+    server.stop()
+    shutil.rmtree(tmp_path / "valkey")
+    (tmp_path / "yesterday").rename(tmp_path / "valkey")
+    server.start()
+    approve(server)
+    with contextlib.suppress(GateUnavailable):
+        admit(**purchase(3))  # whose connection was to the one that was stopped
+
+    with pytest.raises(GateUnavailable, match="fewer admissions"):
+        admit(**purchase(3))
+
+    approval.forget()  # another process, that told nobody anything
+    assert admit(**purchase(3)).outcome == "closed"
+
+
+def test_a_read_only_replica_is_refused_and_named(server: Valkey, tmp_path: Path, settings, admit: Callable):
+    replica = Valkey(tmp_path / "replica", settings={"replicaof": f"127.0.0.1 {server.port}"})
+    replica.start()
+    try:
+        settings.REDIS_URL = replica.url
+        with pytest.raises(GateUnavailable, match="read-only replica"):
+            admit(**purchase(1))
+    finally:
+        replica.stop()

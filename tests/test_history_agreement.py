@@ -18,7 +18,7 @@ def test_the_audit_reads_what_shoppers_write(tmp_path: Path) -> None:
     told.write("pay", "ok", user="ada", sale_id=3, order_id="o")
     rows = list(audit.read(path))
     assert [row[2:5] for row in rows] == [("place", "ok", None), ("place", "info", "http_0"), ("pay", "ok", None)]
-    assert [row[-1] for row in rows] == ["ada", "bob", "ada"]
+    assert [row[14] for row in rows] == ["ada", "bob", "ada"]
     assert rows[0][7:12] == ("k", "o", "t", 1, 49)
     assert len(read(path)) == 3
 

@@ -12,6 +12,7 @@ COUNTED = (
     "fail",  # told no, and never anything else
     "info",  # never told yes, and at least once told nothing: nobody knows
     "lost",  # told yes or admitted, and neither a row nor on its way to one
+    "declared_lost",  # told yes, and gone with Redis's data in a run that declared it
     "duplicated",  # wishes with more than one order
     "unexpected",  # orders nobody asked for, or was only ever told no
     "recovered",  # of info: the order exists all the same
@@ -34,6 +35,7 @@ WITH wish AS (
     AND NOT EXISTS (SELECT FROM orders o WHERE o.order_id = a.order_id)
   UNION SELECT order_id FROM told t WHERE op = 'place' AND outcome = 'ok'
     AND NOT EXISTS (SELECT FROM found f WHERE f.order_id = t.order_id)
+    AND NOT EXISTS (SELECT FROM declared d WHERE d.order_id = t.order_id)
 ), unasked AS (
   SELECT order_id FROM orders o WHERE NOT EXISTS (SELECT FROM admitted a WHERE a.order_id = o.order_id)
     AND EXISTS (SELECT FROM gates g WHERE g.sale_id = o.sale_id)
@@ -45,7 +47,8 @@ WITH wish AS (
   SELECT sale_id, user_id, key FROM found GROUP BY 1, 2, 3 HAVING count(DISTINCT order_id) > 1
 )
 SELECT (SELECT count(*) FROM fate), (SELECT count(*) FROM fate WHERE ok), (SELECT count(*) FROM fate WHERE fail),
-       (SELECT count(*) FROM fate WHERE NOT ok AND NOT fail), (SELECT count(*) FROM lost), (SELECT count(*) FROM many),
+       (SELECT count(*) FROM fate WHERE NOT ok AND NOT fail), (SELECT count(*) FROM lost),
+       (SELECT count(*) FROM declared), (SELECT count(*) FROM many),
        (SELECT count(*) FROM unasked), (SELECT count(*) FROM fate WHERE NOT ok AND NOT fail AND orders > 0),
        (SELECT count(*) FROM admitted),
        (SELECT count(*) FROM admitted a WHERE NOT EXISTS (SELECT FROM orders o WHERE o.order_id = a.order_id)

@@ -36,8 +36,17 @@ class Evidence:
 
 
 @contextlib.contextmanager
-def gather(*, sale_id: int | None = None, history_path: Path | None = None, wait_s: float = 0.0) -> Iterator[Evidence]:
-    """Collect it, after waiting up to `wait_s` seconds for rest; the tables live as long as the context."""
+def gather(
+    *,
+    sale_id: int | None = None,
+    history_path: Path | None = None,
+    wait_s: float = 0.0,
+    faults: Sequence[str] = (),
+) -> Iterator[Evidence]:
+    """Collect it, after waiting up to `wait_s` seconds for rest; the tables live as long as the context.
+
+    faults: what is declared to have been done on purpose, besides what the history says.
+    """
     with open_session() as session, redis.Redis.from_url(settings.REDIS_URL) as client:
         # The joins are over hundreds of thousands of rows: in memory, and planned for running once.
         session.execute("SET work_mem = '64MB'; SET jit = off")
@@ -56,6 +65,8 @@ def gather(*, sale_id: int | None = None, history_path: Path | None = None, wait
         tables = _consistent_cut(session, client, sale_id)
         tables["subscriptions"] = _subscriptions()
         tables["told"] = history.read(history_path, sale_id=sale_id) if history_path else []
+        tables["faults"] = [(code, None) for code in faults]
+        tables["store"] = [fence.store(client)]
         for name, rows in tables.items():
             _load(session, name, rows)
         # What set out again after it had come to rest breaks nothing; it only keeps us from judging rest.

@@ -172,6 +172,16 @@ def _groups(client: redis.Redis, log: str) -> Any:
         return []
 
 
+def store(client: Any) -> tuple[str, str, int]:
+    """Which Redis this is, which one was approved, and how far its relay has told."""
+    with client.pipeline(transaction=False) as pipe:
+        pipe.info("server")
+        pipe.get(gate_keys.APPROVED)
+        pipe.get(keys.TIDE)
+        info, approved, tide = pipe.execute()
+    return info["run_id"], text(approved or b""), int(tide or 0)
+
+
 def offset(value: bytes | str) -> Offset:
     """ "1763641421000-3" → (1763641421000, 3)."""
     ms, _, n = text(value).partition("-")

@@ -4,7 +4,8 @@
      "order_id": "…", "token": "…", "price_cents": 4900, "total_cents": 4900}
 
 op        place: asked for units, one line per attempt (a retry has the same key) · pay: settled with the bank ·
-          follow: the last status the buyer saw
+          follow: the last status the buyer saw · fault: what was done to the system, and `code` says what:
+          redis_data_lost declares that admissions without a row may be lost from then on
 outcome   ok: it was answered yes · fail: it was answered no, and `code` says why · info: no answer, so nobody knows
 at        milliseconds on the buyer's clock
 user      the name the buyer logged in with; or user_id, where that is known
@@ -14,6 +15,7 @@ Whatever an operation does not know is left out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     status: str | None = None
 
 
+# What a token says of its admission, read as raw as the rest: order id, user, sale, epoch, seq, quantity, price, time.
+_TOKEN = re.compile(r"[0-9a-f]{32}\.\d+\.\d+\.(\d+)\.\d+\.\d+\.\d+\.(\d+):", re.ASCII)
 _decoder = msgspec.json.Decoder(Line)
 
 
@@ -66,9 +70,16 @@ def _rows(path: Path, lines: Iterable[bytes], sale_id: int | None) -> Iterator[t
             raise UnreadableHistory(f"{path}, line {number}: {error}") from error
         if line.outcome not in {"ok", "fail", "info"}:
             raise UnreadableHistory(f"{path}, line {number}: outcome {line.outcome!r} is not ok, fail or info")
-        if sale_id is not None and line.sale_id != sale_id:
+        if sale_id is not None and line.sale_id != sale_id and line.op != "fault":
             continue
         yield (
             number, line.at, line.op, line.outcome, line.code, line.user_id, line.sale_id, line.key, line.order_id,
             line.token, line.quantity, line.price_cents, line.total_cents, line.status, line.user,
+            *_admission(line.token),
         )  # fmt: skip
+
+
+def _admission(token: str | None) -> tuple[int | None, int | None]:
+    """The epoch of a token's admission and when it was."""
+    found = _TOKEN.match(token or "")
+    return (int(found[1]), int(found[2])) if found else (None, None)

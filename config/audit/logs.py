@@ -152,7 +152,8 @@ def _gate(client: redis.Redis, fence: Fence, found: dict[str, list[Row]]) -> Non
         return
     sale_id = int(fence.partition)
     names = ("stock", "price_cents", "starts_at_ms", "ends_at_ms", "per_user_limit", "epoch", "seq")
-    found["gates"].append((sale_id, *(_whole(fence.gate.get(name)) for name in names)))
+    gate = (_whole(fence.gate.get(name)) for name in names)
+    found["gates"].append((sale_id, *gate, fence.gate.get("open") == "1"))
     found["buyers"] += [(sale_id, int(user), int(units)) for user, units in fence.buyers.items()]
     found["applied"] += [(sale_id, int(ledger_id)) for ledger_id in fence.applied]
     for field, body in client.hscan_iter(gate_keys.answers(sale_id), count=1000):

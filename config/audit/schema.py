@@ -36,7 +36,7 @@ CREATE TEMP TABLE placed (order_id text, sale_id bigint, user_id bigint, key tex
                           price_cents bigint, seq bigint, epoch bigint, placed_at_ms bigint, entry_ms bigint,
                           message_id text, state text);
 CREATE TEMP TABLE gates (sale_id bigint, stock bigint, price_cents bigint, starts_at_ms bigint, ends_at_ms bigint,
-                         per_user_limit bigint, epoch bigint, seq bigint);
+                         per_user_limit bigint, epoch bigint, seq bigint, is_open boolean);
 CREATE TEMP TABLE buyers (sale_id bigint, user_id bigint, units bigint);
 CREATE TEMP TABLE answers (sale_id bigint, user_id bigint, key text, order_id text, quantity bigint,
                            price_cents bigint, placed_at_ms bigint, fenced boolean);
@@ -59,7 +59,13 @@ CREATE TEMP TABLE on_its_way (what text, count bigint);
 -- The load generator's history, line by line.
 CREATE TEMP TABLE told (line bigint, at_ms bigint, op text, outcome text, code text, user_id bigint, sale_id bigint,
                         key text, order_id text, token text, quantity bigint, price_cents bigint, total_cents bigint,
-                        status text, user_name text);
+                        status text, user_name text, epoch bigint, admitted_at_ms bigint);
+-- What the run says was done to the system on purpose.
+CREATE TEMP TABLE faults (code text, at_ms bigint);
+-- Which Redis this is, which one was approved, and how far its relay has told.
+CREATE TEMP TABLE store (run_id text, approved text, tide bigint);
+-- Orders that buyers were told and that went with Redis's data, in a run that declared it.
+CREATE TEMP TABLE declared (order_id text, user_id bigint, sale_id bigint, epoch bigint, quantity bigint);
 """
 
 # {sale} is empty or a condition on sale_id; {order} one on an order's UUID.
@@ -70,6 +76,14 @@ INSERT INTO admitted
   SELECT order_id, sale_id, user_id, key, quantity, price_cents, placed_at_ms,
          CASE WHEN fenced THEN 'answered' ELSE 'later' END
   FROM answers a WHERE NOT EXISTS (SELECT FROM placed p WHERE p.order_id = a.order_id);
+INSERT INTO faults SELECT code, at_ms FROM told WHERE op = 'fault';
+INSERT INTO declared
+  SELECT DISTINCT ON (t.order_id) t.order_id, t.user_id, t.sale_id, t.epoch, coalesce(t.quantity, 1)
+  FROM told t JOIN voids v USING (sale_id)
+  WHERE t.op = 'place' AND t.outcome = 'ok' AND t.epoch < v.before_epoch AND NOT v.spared @> to_jsonb(t.order_id)
+    AND NOT EXISTS (SELECT FROM orders o WHERE o.order_id = t.order_id)
+    AND NOT EXISTS (SELECT FROM admitted a WHERE a.order_id = t.order_id)
+    AND EXISTS (SELECT FROM faults WHERE code = 'redis_data_lost');
 INSERT INTO scan
   SELECT g.topic, g.partition, g.name, g.skipped, g.acked, g.done, g.purged, g.moved, p.ever_added,
          coalesce(w.pending, 0), coalesce(u.undelivered, 0), coalesce(h.held, 0)
@@ -93,6 +107,11 @@ CREATE TEMP VIEW steps AS
   SELECT id, order_id::text AS order_id, from_status, to_status, cause,
          (extract(epoch FROM at) * 1000)::bigint AS at_ms FROM orders_transition WHERE {order};
 CREATE TEMP VIEW stocks AS SELECT sale_id, initial, added, sold, epoch FROM inventory_salestock WHERE {sale};
+-- Gates that lost their data: closed, and opened again in this epoch.
+CREATE TEMP VIEW rebuilds AS
+  SELECT sale_id, epoch, reason, floor(extract(epoch FROM closed_at) * 1000)::bigint AS closed_ms,
+         ceil(extract(epoch FROM opened_at) * 1000)::bigint AS opened_ms FROM inventory_rebuild WHERE {sale};
+CREATE TEMP VIEW voids AS SELECT sale_id, before_epoch, spared FROM orders_void WHERE {sale};
 CREATE TEMP VIEW ledger AS
   SELECT id, sale_id, order_id::text AS order_id, user_id, kind, quantity, applied_at
   FROM inventory_ledgerentry WHERE {sale};

@@ -19,12 +19,16 @@ SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """unresolved: the first few admissions without a row; on_its_way: what had not come to rest."""
+    """unresolved: the first few admissions without a row; on_its_way: what had not come to rest.
+
+    declared: every order that went with Redis's data in a run that declared it.
+    """
 
     findings: tuple[Finding, ...]
     counts: Mapping[str, int]
     on_its_way: Mapping[str, int]
     unresolved: tuple[str, ...]
+    declared: tuple[str, ...]
     has_history: bool
 
     @property
@@ -48,6 +52,7 @@ class Verdict:
             "at_rest": not self.on_its_way,
             "on_its_way": dict(self.on_its_way),
             "unresolved": list(self.unresolved),
+            "declared_lost": list(self.declared),
             "broken": self.broken,
         }
 
@@ -67,6 +72,8 @@ class Verdict:
             yield from (f"  {what}: {count:,}" for what, count in self.on_its_way.items())
         for line in self.unresolved:
             yield f"  unresolved: {line}"
+        for line in self.declared:
+            yield f"  declared lost: {line}"
         yield f"{self.broken} of {len(self.findings)} rules broken"
 
 
@@ -77,6 +84,7 @@ def judge(evidence: Evidence, *, has_history: bool) -> Verdict:
         counts=counts.count(session),
         on_its_way=evidence.on_its_way,
         unresolved=_unresolved(session),
+        declared=_declared(session),
         has_history=has_history,
     )
 
@@ -110,4 +118,11 @@ def _unresolved(session: psycopg.Connection[Any]) -> tuple[str, ...]:
         WHERE state NOT IN ('acked', 'answered', 'purged')
           AND NOT EXISTS (SELECT FROM orders o WHERE o.order_id = a.order_id)
         ORDER BY placed_at_ms LIMIT {SHOWN}""").fetchall()  # noqa: S608  (an int)
+    return tuple(row[0] for row in rows)
+
+
+def _declared(session: psycopg.Connection[Any]) -> tuple[str, ...]:
+    rows = session.execute("""
+        SELECT format('order %s of user %s in sale %s, epoch %s', order_id, user_id, sale_id, epoch) FROM declared
+        ORDER BY order_id""").fetchall()
     return tuple(row[0] for row in rows)

@@ -57,6 +57,8 @@ local function decide(user, key, quantity, order, message)
   if said then
     local before = cjson.decode(said)
     if before.quantity ~= units then return {'conflict'} end
+    -- A write that changes nothing: WAIT covers what its own connection wrote, and the order may be another one's.
+    if exists then redis.call('HSET', gate_key, 'stock', string.format('%.0f', stock)) end
     -- What was appended before it and is not acknowledged, itself included.
     return {'admitted', said, math.max(0, before.seq - (seq - lag))}
   end

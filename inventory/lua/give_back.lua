@@ -3,13 +3,14 @@
 -- It may run over maxmemory: what it adds is a few bytes, and a full Redis must still be able to sell what came back.
 -- KEYS  1 gate  2 buyers  3 applied
 -- ARGV  per movement: ledger id, quantity, user id ('' for an addition)
--- returns  per movement  'applied' | 'already' | 'missing' (no gate; nothing done)
+-- returns  per movement  'applied' | 'already' | 'missing' (no gate, or a closed one that is about to be replaced by one
+--          that was rebuilt from the ledger; nothing done)
 local function whole(text, name)
   if not text or not string.find(text, '^%-?%d+$') then error('gate: ' .. name .. ' is not a whole number') end
   return tonumber(text)
 end
 
-local stock = redis.call('HGET', KEYS[1], 'stock')
+local stock = redis.call('HGET', KEYS[1], 'open') == '1' and redis.call('HGET', KEYS[1], 'stock')
 if stock then
   whole(stock, 'stock')
   whole(redis.call('HGET', KEYS[1], 'initial') or '0', 'initial')

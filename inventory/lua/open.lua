@@ -16,8 +16,8 @@ local seq = redis.call('HGET', KEYS[2], 'appended') or '0'
 local exists = redis.call('HEXISTS', KEYS[1], 'stock') == 1
 if not exists and ARGV[7] == '' then return 'missing' end
 redis.call('HSET', KEYS[1], 'price_cents', ARGV[1], 'starts_at_ms', ARGV[2], 'ends_at_ms', ARGV[3], 'per_user_limit', ARGV[4],
-  'capacity', ARGV[5], 'open', '1', 'turns_per_s', ARGV[8], 'turn_s', ARGV[9], 'room', ARGV[10])
+  'capacity', ARGV[5], 'turns_per_s', ARGV[8], 'turn_s', ARGV[9], 'room', ARGV[10])
 redis.call('HSETNX', KEYS[1], 'seed', ARGV[11])
 if exists then return 'updated' end
-redis.call('HSET', KEYS[1], 'stock', ARGV[7], 'initial', ARGV[7], 'epoch', ARGV[6], 'seq', seq)
+redis.call('HSET', KEYS[1], 'stock', ARGV[7], 'initial', ARGV[7], 'epoch', ARGV[6], 'seq', seq, 'open', '1')
 return 'opened'

@@ -12,6 +12,7 @@ from tests.drills.rounds import Round, Seen, met, settle
 
 WAVE = 20  # buyers
 # Who passes which points; those of consume.* are every group's.
+RECOVERY = tuple(point for point in CRASH_POINTS if point.startswith("rebuild."))  # passed when Redis lost data only
 CONSUME = tuple(point for point in CRASH_POINTS if point.startswith("consume."))
 OWN_POINTS = {
     "web": ("orders.admitted", "payments.captured"),

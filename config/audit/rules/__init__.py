@@ -1,4 +1,4 @@
-"""The rules of DESIGN §5 that apply so far. Rule 10 (Redis's data lost) joins them with the rebuild."""
+"""The rules of DESIGN §5."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from config.audit.rules import (
     money,
     oversell,
     states,
+    store,
     window,
 )
 
@@ -27,6 +28,7 @@ RULES: tuple[Rule, ...] = (
     effects.RULE,
     states.RULE,
     money.RULE,
+    store.RULE,
     window.RULE,
     liveness.RULE,
 )

@@ -30,8 +30,10 @@ _TOLD = """(VALUES ('created', 'orders.OrderCreated'), ('confirmed', 'orders.Ord
            AS t (to_status, event)"""
 
 # Since when everything told is certain to be in the logs: the first entry of a trimmed partition, and a minute more for
-# clocks that differ. What was told before may have been told twice and trimmed once.
-_KEPT_SINCE = """(SELECT coalesce(max(coalesce(f.first, 9223372036854) + 60000), 0) FROM partitions p
+# clocks that differ. What was told before may have been told twice and trimmed once. And since the last time Redis lost
+# its data and the gates were opened again.
+_KEPT_SINCE = """(SELECT greatest(coalesce(max(coalesce(f.first, 9223372036854) + 60000), 0),
+                     (SELECT coalesce(max(coalesce(opened_ms, closed_ms)) + 1000, 0) FROM rebuilds)) FROM partitions p
     LEFT JOIN LATERAL (SELECT min(e.position) / 1000000 AS first FROM entries e
                        WHERE (e.topic, e.partition) = (p.topic, p.partition)) f ON true
     WHERE p.topic = 'orders.events' AND p.trimmed > 0)"""

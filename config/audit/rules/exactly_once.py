@@ -2,7 +2,9 @@
 
 An admission whose entry group orders has acknowledged has its row; any other is on its way to it (undelivered, pending,
 to be retried, or a dead letter) and listed as unresolved. One that an operator purged will never have a row: its buyer
-was promised an order that does not exist, and this rule names it.
+was promised an order that does not exist, and this rule names it. What went with Redis's data before it had a row is
+listed as declared lost if the run declares that fault and PostgreSQL has drawn the line behind which it is void; if
+not, it is lost.
 """
 
 from __future__ import annotations
@@ -45,12 +47,15 @@ RULE = Rule(
             SELECT format('sale %s, epoch %s: %s admission(s) missing between sequence %s and %s', sale_id, epoch,
                           max(seq) - min(seq) + 1 - count(DISTINCT seq), min(seq), max(seq))
             FROM (SELECT sale_id, epoch, seq FROM placed UNION SELECT sale_id, epoch, seq FROM orders) f
+            WHERE NOT EXISTS (SELECT FROM faults JOIN voids v ON v.sale_id = f.sale_id
+                              WHERE code = 'redis_data_lost' AND f.epoch < v.before_epoch)
             GROUP BY sale_id, epoch HAVING max(seq) - min(seq) + 1 <> count(DISTINCT seq)"""),
         Check("""
             SELECT format('line %s: user %s was told order %s, lost', min(line), min(user_id), order_id) FROM told t
             WHERE op = 'place' AND outcome = 'ok'
               AND NOT EXISTS (SELECT FROM orders o WHERE o.order_id = t.order_id)
               AND NOT EXISTS (SELECT FROM admitted a WHERE a.order_id = t.order_id)
+              AND NOT EXISTS (SELECT FROM declared d WHERE d.order_id = t.order_id)
             GROUP BY order_id"""),
         Check("""
             SELECT format('order %s: user %s was only ever told no (%s)', f.order_id, f.user_id, t.codes)

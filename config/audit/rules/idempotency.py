@@ -1,4 +1,7 @@
-"""5. An admitted (user, sale, key) gives the same order, token and price for ever."""
+"""5. An admitted (user, sale, key) gives the same order, token and price for ever.
+
+An order that went with Redis's data was not placed; its key may be used for the next try.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ RULE = Rule(
             SELECT format('user %s, key %s: told %s orders, %s tokens, %s prices, %s quantities', user_id, key,
                           count(DISTINCT order_id), count(DISTINCT token), count(DISTINCT price_cents),
                           count(DISTINCT quantity))
-            FROM told WHERE op = 'place' AND outcome = 'ok' GROUP BY sale_id, user_id, key
+            FROM told WHERE op = 'place' AND outcome = 'ok'
+              AND order_id NOT IN (SELECT order_id FROM declared) GROUP BY sale_id, user_id, key
             HAVING count(DISTINCT order_id) > 1 OR count(DISTINCT token) > 1 OR count(DISTINCT price_cents) > 1
               OR count(DISTINCT quantity) > 1"""),
         Check("""
@@ -23,7 +27,8 @@ RULE = Rule(
             FROM told t JOIN orders o USING (sale_id, user_id, key)
             WHERE t.op = 'place' AND t.outcome = 'ok'
               AND (o.order_id <> t.order_id OR o.quantity <> t.quantity OR o.price_cents <> t.price_cents
-                   OR o.total_cents <> t.total_cents)"""),
+                   OR o.total_cents <> t.total_cents)
+              AND NOT EXISTS (SELECT FROM declared d WHERE d.order_id = t.order_id)"""),
         Check("""
             SELECT format('user %s, key %s: Redis answers order %s, %s units at %s; the row is order %s, %s at %s',
                           a.user_id, a.key, a.order_id, a.quantity, a.price_cents, o.order_id, o.quantity,

@@ -17,7 +17,9 @@ RULE = Rule(
             FROM stocks s
             JOIN (SELECT sale_id, min(coalesce(quantity, 1)) AS quantity FROM told
                   WHERE op = 'place' AND code = 'sold_out' GROUP BY 1) t USING (sale_id)
-            LEFT JOIN (SELECT sale_id, sum(quantity) AS units FROM admitted GROUP BY 1) a USING (sale_id)
+            LEFT JOIN (SELECT sale_id, sum(quantity) AS units FROM (
+                         SELECT sale_id, quantity FROM admitted UNION ALL SELECT sale_id, quantity FROM declared) m
+                       GROUP BY 1) a USING (sale_id)
             WHERE s.initial - coalesce(a.units, 0) >= t.quantity"""),
         Check(
             """

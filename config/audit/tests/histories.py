@@ -23,6 +23,33 @@ def a_buyer_was_promised_an_order_that_is_nowhere(s: Scene) -> str:
     return f"user {s.world.users['jon'].pk} was told order {lost}, lost"
 
 
+def promise(s: Scene, *, epoch: int = 1) -> str:
+    """Jon was told an order that is nowhere, and its epoch is over. Returns its id."""
+    lost = "0198f000-0000-7000-8000-00000000abcd"
+    at_ms = s.told("ada")["at"]
+    numbers = (s.world.users["jon"].pk, s.world.kettles.pk, epoch, 99, 1, 4900, at_ms)
+    token = ".".join([lost.replace("-", ""), *map(str, numbers)]) + ":signed"
+    s.history.append({**s.told("ada"), "user": "jon", "key": "jon-key-0", "order_id": lost, "token": token})
+    s.sql("INSERT INTO orders_void (sale_id, before_epoch, spared) VALUES (%s, 2, '[]')", s.world.kettles.pk)
+    return lost
+
+
+@breaking(3)
+def an_order_went_with_rediss_data_and_nobody_declared_it(s: Scene) -> str:
+    return f"was told order {promise(s)}, lost"
+
+
+@breaking(10)
+def orders_were_admitted_after_redis_lost_its_data(s: Scene) -> str:
+    before = s.told("ada")["at"] - 60_000
+    s.history.append({"at": before, "op": "fault", "outcome": "info", "code": "redis_data_lost"})
+    s.sql(
+        "INSERT INTO inventory_rebuild (sale_id, epoch, reason, closed_at, opened_at) VALUES (%s, 2, '', now(), now())",
+        s.world.kettles.pk,
+    )
+    return "ms after Redis lost data"
+
+
 @breaking(3)
 def a_buyer_who_was_refused_got_an_order(s: Scene) -> str:
     s.told("bob").update(outcome="fail", code="sold_out")

@@ -224,6 +224,35 @@ def the_bank_never_paid_a_refund_back(s: Scene) -> str:
     return f"of order {s.order('finn')}: the shop says succeeded of 4900 cents, the bank paid back 0"
 
 
+@breaking(10)
+def the_gate_admits_in_an_epoch_that_is_over(s: Scene) -> str:
+    s.sql("UPDATE inventory_salestock SET epoch = 2 WHERE sale_id = %s", s.world.kettles.pk)
+    return f"sale {s.world.kettles.pk}: its gate admits in epoch 1, PostgreSQL is in epoch 2"
+
+
+@breaking(10)
+def a_gate_that_lost_its_data_was_never_opened(s: Scene) -> str:
+    s.sql(
+        "INSERT INTO inventory_rebuild (sale_id, epoch, reason) VALUES (%s, 1, 'its gate is gone')", s.world.kettles.pk
+    )
+    return f"sale {s.world.kettles.pk}: closed to begin epoch 1 and never opened: its gate is gone"
+
+
+@breaking(10)
+def a_closed_gate_admitted(s: Scene) -> str:
+    s.sql(
+        "INSERT INTO inventory_rebuild (sale_id, epoch, reason, closed_at, opened_at)"
+        " VALUES (%s, 2, '', now() - interval '1 hour', now())", s.world.kettles.pk,
+    )  # fmt: skip
+    return f"ms after sale {s.world.kettles.pk} was closed to begin epoch 2"
+
+
+@breaking(10)
+def the_relay_told_what_redis_never_had(s: Scene) -> str:
+    s.sql("UPDATE queueing_tide SET told = told + 1000")
+    return "batches, Redis has"
+
+
 @breaking(11)
 def a_row_claims_another_time(s: Scene) -> str:
     s.sql("UPDATE orders_order SET placed_at = placed_at - interval '1 day' WHERE id = %s", s.order("cleo"))

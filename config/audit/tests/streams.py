@@ -331,3 +331,15 @@ def the_gate_opened_early(s: Scene) -> str:
     s.world.settle()
     s.history[:] = s.world.history
     return f"order {s.order('jon')}: admitted at"
+
+
+@breaking(10)
+def the_gate_counts_backwards(s: Scene) -> str:
+    s.redis.hset(s.gate, "seq", 1)
+    return "and its gate has counted to 1"
+
+
+@breaking(10)
+def another_redis_admits_than_was_approved(s: Scene) -> str:
+    s.redis.set(gate_keys.APPROVED, "a-life-before")
+    return "approved is a-life-before"

@@ -37,7 +37,7 @@ def test_the_exit_code_counts_broken_rules_not_offenders(world: World, client: r
     client.hincrby(gate_keys.gate(world.kettles.pk), "stock", 1)  # rule 2
     code, text = _run()
     assert code == 2
-    assert text.splitlines()[-1] == "2 of 11 rules broken"
+    assert text.splitlines()[-1] == "2 of 12 rules broken"
     assert text.count("the gate counts 0 units") == 4  # ada, bob, cleo and gus still have some
 
 

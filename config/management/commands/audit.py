@@ -27,13 +27,22 @@ class Command(BaseCommand):
         parser.add_argument("--history", type=Path, help="what buyers were told (JSON lines, of a load test)")
         parser.add_argument("--sale", type=int, help="judge this sale only")
         parser.add_argument(
+            "--fault", action="append", default=[], choices=["redis_data_lost"],
+            help="declare what was done on purpose, if the history does not say so",
+        )  # fmt: skip
+        parser.add_argument(
             "--wait", type=float, default=0.0, metavar="SECONDS",
             help="wait so long for rest; what is still on its way then breaks rule 12",
         )  # fmt: skip
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            with gather(sale_id=options["sale"], history_path=options["history"], wait_s=options["wait"]) as evidence:
+            with gather(
+                sale_id=options["sale"],
+                history_path=options["history"],
+                wait_s=options["wait"],
+                faults=options["fault"],
+            ) as evidence:
                 verdict = judge(evidence, has_history=options["history"] is not None)
         except (AuditError, psycopg.OperationalError, redis.RedisError) as error:
             raise CommandError(f"Cannot judge: {error}", returncode=CANNOT_JUDGE) from error

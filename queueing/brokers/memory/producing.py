@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from queueing.brokers.memory.growing import Growing
 from queueing.brokers.memory.history import History
 from queueing.brokers.memory.state import GroupView
-from queueing.errors import TopicFull, UnknownTopic
+from queueing.errors import RanBackwards, TopicFull, UnknownTopic
 from queueing.message import Message
 from queueing.series import LogTotals
 from queueing.topic import Topic
@@ -34,6 +34,12 @@ class Producing(Growing):
                 if message.deliver_at_ms and message.id not in later.waiting:
                     later.waiting[message.id] = message
                     later.scheduled += 1
+
+    def tide(self, known: int) -> int:
+        if self._tide < known:
+            raise RanBackwards
+        self._tide += 1
+        return self._tide
 
     def _append(self, where: tuple[str, str], messages: Sequence[Message]) -> None:
         if messages:

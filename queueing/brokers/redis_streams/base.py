@@ -40,6 +40,7 @@ COMPETING = (
     "cancel",
     "seek",
     "trim",
+    "tide",
 )
 GROWING = (
     "split_prepare",

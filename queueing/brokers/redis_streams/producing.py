@@ -9,7 +9,7 @@ from queueing import keys
 from queueing.brokers.envelope import to_arguments, to_draft
 from queueing.brokers.redis_streams.base import pairs, speaks_broker
 from queueing.brokers.redis_streams.sorting import Sorting
-from queueing.errors import BrokerUnavailable, TopicFull, UnknownTopic
+from queueing.errors import BrokerUnavailable, RanBackwards, TopicFull, UnknownTopic
 from queueing.layout import Layout
 from queueing.message import Message
 
@@ -142,6 +142,13 @@ class Producing(Sorting):
             self.redis.hsetnx(keys.layout(topic), "first", self.topics[topic].partitions)
             layout = self._layouts[topic] = Layout(int(self.redis.hget(keys.layout(topic), "first")))
         return layout
+
+    @speaks_broker
+    def tide(self, known: int) -> int:
+        mark = int(self._scripts["tide"](keys=[keys.TIDE], args=[known]))
+        if mark < 0:
+            raise RanBackwards
+        return mark
 
     def _announce(self, topic: str, partition: str) -> None:
         if (topic, partition) not in self._announced:

@@ -7,8 +7,10 @@ import signal
 import time
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import connection
+from django.utils.module_loading import import_string
 
 from queueing.conf import make_broker, subscriptions
 from queueing.db import away_is_not_failure, limit_session
@@ -36,13 +38,19 @@ class Command(BaseCommand):
         limit_session(lease_s=30)
         broker = make_broker()
         relay, upkeep = Relay(broker), Upkeep(broker, subscriptions())
+        duties = [import_string(path) for path in settings.QUEUEING.get("UPKEEP", ())]
+        duties_due = 0.0
         self.stdout.write("relay is listening")
         while not self.stopping:
             try:
                 relay.own_lanes()
+                if time.monotonic() >= duties_due:
+                    for duty in duties:
+                        duty()
+                    duties_due = time.monotonic() + POLL_S
                 relay_beat(broker)
                 upkeep.turn()
-                while relay.step() and not self.stopping:
+                while relay.step() and not self.stopping and time.monotonic() < duties_due:
                     pass
                 self._wait_for_commit()
             except (BrokerUnavailable, StoreUnavailable) as error:
