@@ -39,6 +39,12 @@ def _every(seconds: float, task: str) -> dict[str, Any]:
 # The periodic work of every app. A task's name is what its @shared_task says.
 app.conf.beat_schedule = {
     "tell /healthz that Celery works": _every(10, "house.alive"),
+    # A look through every log, hourly; its rows wait well.
+    "delete inbox rows of messages that can no longer come": {
+        "task": "queueing.prune",
+        "schedule": 3600.0,
+        "options": {"expires": 60},
+    },
     "send what no task sent": _every(10, "notifications.sweep"),
     "expire unpaid payments": _every(5, "payments.tasks.expire_unpaid"),
     "tell what the demo bank has not told": _every(5, "payments.tasks.deliver_bank_webhooks"),

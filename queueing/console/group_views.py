@@ -7,8 +7,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
@@ -19,11 +17,11 @@ from django.views.decorators.http import require_POST, require_safe
 from queueing.broker import BEGINNING, END, Position
 from queueing.conf import subscriptions
 from queueing.console import present, selectors
+from queueing.console.logbook import write_down
 from queueing.console.moving import NotRebuildable, pause_group, reset_group
 from queueing.console.plain import visible
 from queueing.console.views import OPERATE, page
 from queueing.errors import BrokerUnavailable
-from queueing.models import Queue
 from queueing.subscription import Subscription
 
 AWAY = "Redis does not answer, so nothing was changed. Look again."
@@ -80,7 +78,7 @@ def pause(request: HttpRequest) -> HttpResponseBase:
     except BrokerUnavailable:
         messages.error(request, AWAY)
         return _back(name)
-    _write_down(request.user, name, f"{'Paused' if paused else 'Resumed'} {name}")
+    write_down(request.user, name, f"{'Paused' if paused else 'Resumed'} {name}")
     what = "pauses: its consumers finish what they hold and read nothing" if paused else "reads again"
     messages.success(request, f"{name} {what}.")
     return _back(name)
@@ -113,7 +111,7 @@ def reset(request: HttpRequest) -> HttpResponseBase:
     if not agreed:
         return _group_page(request, subscription, form, moves=moves, before=before, after=after)
     done = f"{subscription.group} in {what['topic']}: lag {before:,} before, {after:,} now"
-    _write_down(request.user, subscription.group, f"Put {done}, at {what['to']}, reprocess {what['reprocess']}")
+    write_down(request.user, subscription.group, f"Put {done}, at {what['to']}, reprocess {what['reprocess']}")
     messages.success(request, f"Put {done}.")
     return _back(subscription.group)
 
@@ -151,13 +149,3 @@ def _check_operator(request: HttpRequest) -> None:
 
 def _back(name: str) -> HttpResponseBase:
     return redirect(f"{reverse('admin:queueing_queue_group')}?{urlencode({'group': name})}")
-
-
-def _write_down(user: Any, name: str, text: str) -> None:
-    LogEntry.objects.create(
-        user=user,
-        content_type=ContentType.objects.get_for_model(Queue),
-        object_repr=name[:200],
-        action_flag=CHANGE,
-        change_message=visible(text),
-    )

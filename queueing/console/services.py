@@ -7,15 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from django.contrib.admin.models import CHANGE, DELETION, LogEntry
-from django.contrib.contenttypes.models import ContentType
 from redis.exceptions import RedisError
 
 from queueing.brokers.redis_dead import MOST_BYTES
 from queueing.conf import make_broker
+from queueing.console.logbook import write_down
 from queueing.console.plain import visible
 from queueing.dead import Buried
 from queueing.errors import BrokerUnavailable
-from queueing.models import Queue
 
 AT_ONCE = 100
 NAMED = 20  # ids written out in the log; the rest are counted
@@ -90,13 +89,8 @@ def _act(
     progress: Progress | None,
 ) -> Outcome:
     # Written down before it begins, and as it goes: an action that dies half way must not be one that nobody did.
-    entry = LogEntry.objects.create(
-        user=user,
-        content_type=ContentType.objects.get_for_model(Queue),
-        object_repr=visible(about)[:200],
-        action_flag=CHANGE if outcome.action == "replay" else DELETION,
-        change_message=f"{outcome} so far",
-    )
+    flag = CHANGE if outcome.action == "replay" else DELETION
+    entry = write_down(user, about, f"{outcome} so far", flag=flag)
     broker = make_broker()
     try:
         for batch in _batches(letters):

@@ -21,6 +21,7 @@ from queueing.brokers.redis_streams.in_order import InOrderSettling
 from queueing.brokers.redis_streams.leasing import Leasing
 from queueing.brokers.redis_streams.liveness import Liveness
 from queueing.brokers.redis_streams.retaining import Retaining
+from queueing.brokers.redis_streams.retiring import Retiring
 from queueing.brokers.redis_streams.settling import Settling
 from queueing.series import Series, added_up, quiet
 
@@ -28,7 +29,7 @@ __all__ = ["RedisStreamsBroker"]
 
 
 class RedisStreamsBroker(
-    Growing, Consuming, Capping, Settling, DeadLetters, Liveness, Retaining, Leasing, InOrderSettling
+    Growing, Consuming, Capping, Settling, DeadLetters, Liveness, Retaining, Retiring, Leasing, InOrderSettling
 ):
     """See queueing.broker.Broker and queueing.leases.OrderedBroker for what each method promises."""
 

@@ -34,6 +34,7 @@ COMPETING = (
     "leave",
     "replay",
     "purge",
+    "retire",
     "charge",
     "schedule",
     "promote",

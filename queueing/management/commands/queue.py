@@ -10,22 +10,26 @@ from redis.exceptions import RedisError
 from queueing.conf import subscriptions
 from queueing.console import selectors, words
 from queueing.console.consumers import COLUMNS, consumers
+from queueing.console.plain import visible
+from queueing.console.retiring import undeclared_groups
 from queueing.console.snapshot import Counts, Snapshot
 from queueing.errors import BrokerUnavailable
 from queueing.management.letters import LetterCommand
 from queueing.management.moving import MovingCommand
+from queueing.management.retiring import RetiringCommand
 
 AWAY = "Redis does not answer at settings.QUEUEING['OPTIONS']['url']: {}"
 COUNTS = ("LAG", "OLDEST", "IN FLIGHT", "DELAYED", "LATER", "PARKED", "DEAD", "APPENDED", "ACKED")
 
 
-class Command(LetterCommand, MovingCommand):
+class Command(LetterCommand, MovingCommand, RetiringCommand):
     help = "Look at the message queue, replay its dead letters, and put its groups where they should be."
     requires_system_checks = ["queueing"]
 
     def add_arguments(self, parser: CommandParser) -> None:
         names = (
-            "groups | topics | consumers | dead | replay | purge | reset | pause | resume | rate | prune | new-epoch"
+            "groups | topics | consumers | dead | replay | purge | reset | pause | resume | rate | prune | retire"
+            " | new-epoch"
         )
         actions = parser.add_subparsers(dest="action", required=True, metavar=names)
         groups = actions.add_parser("groups", help="lag, dead letters and consumers of each group, and the outbox")
@@ -35,6 +39,7 @@ class Command(LetterCommand, MovingCommand):
             action.add_argument("--json", action="store_true", help="print JSON; ages are milliseconds")
         self.add_letter_arguments(actions)
         self.add_moving_arguments(actions)
+        self.add_retiring_arguments(actions)
 
     def handle(self, *args: Any, action: str, **options: Any) -> None:
         group = options.get("group", "")
@@ -65,6 +70,10 @@ class Command(LetterCommand, MovingCommand):
             self.stdout.write("Outbox: not known, PostgreSQL does not answer")
         else:
             self.stdout.write(f"Outbox: {words.count(box.waiting)} waiting, oldest {words.span_ms(box.oldest_age_ms)}")
+        if forgotten := undeclared_groups():
+            self.stdout.write(
+                f"Declared by nobody, and holding up trimming until retired: {visible(', '.join(forgotten))}"
+            )
         return None
 
     def _consumers(self, **options: Any) -> None:
