@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from queueing.broker import Broker
 from queueing.brokers.memory import MemoryBroker
+from queueing.dead import Buried
 from queueing.errors import BrokerUnavailable, NotYet, StoreUnavailable
 from queueing.event import Event
 from queueing.lanes import FAR_BATCHES
@@ -73,6 +74,10 @@ class World:
     store: Store = field(default_factory=Store)
     deaths: int = 0
     trimmed: int = 0
+    replayed: int = 0
+    ever_dead: set[int] = field(default_factory=set)
+    purged: set[int] = field(default_factory=set)
+    _seen_dead: list[Buried] = field(default_factory=list)
     _names: Iterator[int] = field(default_factory=count)
     poison: frozenset[int] = frozenset()  # kills its process each time
     broken: frozenset[int] = frozenset()  # raises each time
@@ -146,6 +151,8 @@ class World:
                 produced += 1
             if self.rng.random() < 0.1:
                 self.trimmed += broker.trim("bar", ["baristas"])
+            if self.chaos and self.rng.random() < 0.05:
+                self._operate(broker)
             self.chaos = self.now < 200 or produced < self.messages
             turns = self.rng.random() < (self.away_ends if self.store.away else self.away_begins)
             self.store.away = self.chaos and self.store.away ^ turns
@@ -164,6 +171,24 @@ class World:
             else:
                 sleeping.append((wake_at, order, entry[2]))
         raise AssertionError(f"seed {self.seed}: not at rest after {self.now:.0f} simulated seconds")
+
+    def _operate(self, broker: MemoryBroker) -> None:
+        """An operator looks at the dead letters, does something else, and then replays one of them or purges it."""
+        seen, self._seen_dead = self._seen_dead, [
+            buried
+            for topic, partition, group in list(broker._groups)
+            for buried in broker.dead_letters(group, topic, partition, limit=1)
+        ]  # fmt: skip
+        if not seen:
+            return
+        chosen = self.rng.choice(seen)
+        number: int = chosen.letter.delivery(1).message.event().number  # type: ignore[attr-defined]
+        self.ever_dead.add(number)
+        if self.rng.random() < 0.2:
+            if broker.purge([chosen]):
+                self.purged.add(number)
+        else:
+            self.replayed += broker.replay([chosen])
 
     def _at_rest(self, broker: MemoryBroker) -> bool:
         [*rows] = broker.stats({"baristas": ["bar"]})

@@ -12,22 +12,24 @@ __all__ = ["quiet"]
 
 
 def test_order_holds_and_every_effect_happens_once_whatever_happens() -> None:
-    deaths = forgotten = epochs = buried = overdue = 0
+    deaths = forgotten = epochs = buried = overdue = replayed = purged = 0
     for seed in range(FIRST, FIRST + SEEDS):
         world = OrderedWorld(seed)
         broker = world.run()
 
         assert world.problems() == [], f"seed {seed}"
         for row in broker.stats({"baristas": ["bar"]}):
-            assert row.appended == row.acked == row.done, f"seed {seed}: {row}"
+            assert row.appended == row.acked == row.done + row.purged, f"seed {seed}: {row}"
         assert all(not view.order.heads for view in broker._groups.values()), f"seed {seed}: a key is still blocked"
         deaths += world.deaths
         forgotten += world.forgotten
         epochs += world.fences.current - 1
         buried += len(world.ever_dead)
         overdue += world.overdue
+        replayed += world.replayed
+        purged += len(world.purged)
     assert deaths > SEEDS
-    assert min(forgotten, epochs, buried, overdue) > 0
+    assert min(forgotten, epochs, buried, overdue, replayed, purged) > 0
 
 
 def test_one_seed_is_one_history() -> None:

@@ -7,7 +7,7 @@ from queueing.brokers.redis_streams.base import RedisBase, speaks_broker
 
 OF_A_PARTITION = (
     keys.counters, keys.series, keys.retry, keys.holders, keys.waiting, keys.lease, keys.heads, keys.parked, keys.dead,
-    keys.graves, keys.quarantined, keys.purged,
+    keys.graves, keys.quarantined, keys.purged, keys.leaving, keys.arrived,
 )  # fmt: skip
 
 
@@ -41,7 +41,7 @@ class Retiring(RedisBase):
                 of_group = [key(topic, partition, group) for key in OF_A_PARTITION]
                 self._scripts["retire"](keys=[keys.log(topic, partition), *of_group], args=[group])
             self.redis.unlink(keys.rate(group, topic))
-        for key in (keys.beats(group), keys.seen(group), keys.start(group), keys.caps(group)):
+        for key in (keys.beats(group), keys.seen(group), keys.about(group), keys.start(group), keys.caps(group)):
             self.redis.unlink(key)
         self.redis.srem(keys.PAUSED, group)
         self._forget_places()
