@@ -35,6 +35,19 @@ def test_every_path_in_code_marks_exists(document: Path) -> None:
                 assert (ROOT / word).exists(), f"{document.name} names {word}"
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_test_that_is_named_exists(document: Path) -> None:
+    for file, name in re.findall(r"`([\w/]+\.py)::(\w+)`", document.read_text()):
+        assert f"def {name}(" in (ROOT / file).read_text(), f"{document.name} names {file}::{name}"
+
+
+def test_the_drills_that_were_asked_for_have_a_row() -> None:
+    rows = re.findall(r"^\| (\d+) \| .*::test_drill_(\d+)_", (ROOT / "docs" / "drills.md").read_text(), re.MULTILINE)
+
+    assert {int(number) for number, _ in rows} >= {7, 8, 9, 10, 16, 17, 27}
+    assert [number for number, named in rows if int(number) != int(named)] == []
+
+
 def test_the_readme_starts_with_the_two_commands() -> None:
     blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 
