@@ -23,6 +23,6 @@ def sale(request: HttpRequest, sale_id: int) -> HttpResponse:
         if selectors.is_known(sale_id):
             raise HttpError(503, "This sale's gate is being rebuilt.")
         raise HttpError(404, "There is no such sale.")
-    response = JsonResponse(selectors.public_view(sale_id, state))
+    response = JsonResponse(selectors.public_view(sale_id, state, selectors.line_of(sale_id, state)))
     response["Cache-Control"] = settings.SHARED
     return response

@@ -140,6 +140,27 @@ def line_of(*, sale_id: int, user_id: int | None) -> tuple[Line, Place | None] |
         return None
 
 
+def place_of(number: int, line: Line) -> int:
+    """Turns before this number's own, from the start of the line."""
+    return room.place_of(number, before=line.before, seed=line.seed)
+
+
+def join_line_sync(*, sale_id: int, user_id: int) -> Place:
+    """As `join_line`, for code without an event loop."""
+    try:
+        return _in_line(room.join_sync(sale_id=sale_id, user_id=user_id))
+    except GateUnavailable as error:
+        raise Refused("unavailable") from error
+
+
+def leave_line_sync(*, sale_id: int, user_id: int) -> Place:
+    """As `leave_line`, for code without an event loop."""
+    try:
+        return _in_line(room.leave_sync(sale_id=sale_id, user_id=user_id))
+    except GateUnavailable as error:
+        raise Refused("unavailable") from error
+
+
 def _in_line(found: Place) -> Place:
     if found.word == "missing":
         raise Refused("unknown_sale")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 from urllib.parse import urlencode
 from uuid import UUID
@@ -15,7 +16,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from orders import cookies, selectors, services
+from orders import admission, cookies, selectors, services
 from orders.errors import Refused
 from orders.forms import BuyForm
 from orders.selectors import OrderView, Stranger
@@ -38,6 +39,31 @@ def buy(request: HttpRequest, sale_id: int) -> HttpResponse:
     response = redirect("orders:order", placed.order_id)
     cookies.keep_token(response, placed)
     return response
+
+
+@require_POST
+def join_line(request: HttpRequest, sale_id: int) -> HttpResponse:
+    """The button of a sale's waiting room: a place, and back to the sale. Sent twice, it is the same place."""
+    return _line(request, sale_id, admission.join_line_sync)
+
+
+@require_POST
+def leave_line(request: HttpRequest, sale_id: int) -> HttpResponse:
+    return _line(request, sale_id, admission.leave_line_sync)
+
+
+def _line(request: HttpRequest, sale_id: int, act: Callable[..., object]) -> HttpResponse:
+    page = reverse("shop:sale", args=[sale_id])
+    if not request.user.is_authenticated:
+        return redirect_to_login(page)
+    services.let_go_of_the_database()
+    try:
+        act(sale_id=sale_id, user_id=request.user.pk)
+    except Refused as refused:
+        if refused.code == "unknown_sale":
+            raise Http404 from refused
+        return render(request, "orders/refused.html", {"refused": refused, "sale_id": sale_id}, status=refused.status)
+    return redirect(page)
 
 
 @require_safe

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from django.conf import settings
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
+from inventory import room
 from queueing.testing import drain
 from shop import demo, services
 from shop.models import Sale
@@ -121,6 +123,92 @@ def test_selling_out_reaches_the_page_that_is_open(open_page, shop):
     expect(page.locator("button[data-buy]")).to_be_disabled()
     expect(page.locator(".stock-bar")).to_contain_text("Sold out")
     keep(page, "sale-sold-out")
+
+
+@pytest.fixture
+def crowded(shop: dict[str, Sale]) -> Callable[..., Sale]:
+    """A sale with a waiting room of one turn a second, and some who joined its line already."""
+
+    def schedule(*, opens_in_s: float, others: int) -> Sale:
+        starts_at = timezone.now() + timedelta(seconds=opens_in_s)
+        sale = services.schedule_sale(
+            product=demo.product("errand-bicycle"),
+            price_cents=49900,
+            stock=30,
+            per_user_limit=1,
+            starts_at=starts_at,
+            ends_at=starts_at + timedelta(minutes=5),
+            room=services.Room("on", turns_per_s=1, turn_s=60),
+        )
+        drain()
+        for user in range(90_000, 90_000 + others):
+            room.join_sync(sale_id=sale.pk, user_id=user)
+        return sale
+
+    return schedule
+
+
+def test_waiting_in_line_until_it_is_ones_turn(open_page, crowded):
+    sale = crowded(opens_in_s=-0.5, others=4)
+    page = open_page()
+    log_in(page)
+    page.goto(sale.get_absolute_url())
+    expect(page.locator("button[data-buy]")).to_be_hidden()
+    page.get_by_role("button", name="Join the line").click()
+
+    headline = page.locator("[data-line-title]")
+    expect(headline).to_contain_text("before you")
+    expect(page.locator("[data-line-text]")).to_contain_text("About")
+    assert fits(page)
+    assert _contrast(page) >= 4.5
+    keep(page, "line-waiting")
+    before = headline.inner_text()
+    page.reload()
+    assert int(headline.inner_text().split()[0]) <= int(before.split()[0])
+
+    expect(headline).to_have_text("It is your turn", timeout=15_000)
+    expect(page.locator("[data-say]")).to_have_text("It is your turn.")
+    keep(page, "line-turn")
+    page.locator("button[data-buy]").click()
+    page.wait_for_url("**/orders/*")
+
+
+def test_the_browser_draws_the_same_place_as_the_gate(open_page, crowded):
+    """What it shows is what the gate decides: line.js, line.lua and room.py are three writings of one sum."""
+    sale = crowded(opens_in_s=6, others=40)
+    page = open_page(viewport=PHONE, color_scheme="dark")
+    log_in(page)
+    page.goto(sale.get_absolute_url())
+    page.get_by_role("button", name="Join the line").click()
+    headline = page.locator("[data-line-title]")
+    expect(headline).to_have_text("You are in")
+    assert fits(page)
+    keep(page, "line-before-the-start")
+    number = int(page.locator("[data-line]").get_attribute("data-number"))
+
+    expect(headline).not_to_have_text("You are in", timeout=15_000)
+
+    line = room.read_line(sale.pk)
+    place = room.place_of(number, before=line.before, seed=line.seed)
+    shown = headline.inner_text()
+    ahead = 0 if "turn" in shown else int(shown.split()[0])
+    assert place + 1 - line.serving <= ahead <= max(0, place + 1)
+
+
+def test_the_operator_switching_the_room_on_reaches_the_open_page(open_page, shop):
+    lamp = shop["Nightjar lamp"]
+    page = open_page()
+    log_in(page)
+    page.goto(lamp.get_absolute_url())
+    expect(page.locator("button[data-buy]")).to_be_enabled()
+
+    services.reschedule_sale(
+        sale=lamp, price_cents=lamp.price_cents, per_user_limit=1, starts_at=lamp.starts_at, ends_at=lamp.ends_at,
+        room=services.Room("on", turns_per_s=50),
+    )  # fmt: skip
+    drain()
+
+    expect(page.get_by_role("button", name="Join the line")).to_be_visible(timeout=15_000)
 
 
 def test_buying_and_following_the_order(open_page, shop):

@@ -105,6 +105,7 @@
           for (const timer of all("[data-edge]", root)) timer.dataset.until = edges[timer.dataset.edge];
           after = body.poll_after_ms ?? after;
           judge();
+          root.dispatchEvent(new CustomEvent("sale:said", { detail: body }));
         }
       } catch {
         // Offline, or the shop restarts: the countdown goes on by the last offset, and the next try may succeed.

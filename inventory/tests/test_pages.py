@@ -7,7 +7,7 @@ from django.template import Context, RequestContext, Template
 from django.test import RequestFactory
 from django.urls import reverse
 
-from inventory import gate, keys
+from inventory import gate, keys, room, selectors
 from inventory.models import SaleStock
 
 pytestmark = pytest.mark.django_db
@@ -115,3 +115,46 @@ def test_a_mangled_gate_is_unavailable_not_a_stack_trace(client, valkey):
     valkey.set(keys.gate(7), "not a hash")
 
     assert client.get("/api/sales/7").status_code == 503
+
+
+class TestAWaitingRoom:
+    def test_before_the_start_its_draw_is_nobodys_to_know(self, client, valkey, open_sale):
+        open_sale(starts=HOUR_MS, room="on", turns_per_s=250, turn_s=30)
+        room.join_sync(sale_id=7, user_id=101)
+
+        said = client.get("/api/sales/7").json()["room"]
+
+        assert said == {
+            "mode": "on",
+            "serving": 0,
+            "joined": 1,
+            "before": 0,
+            "turns_per_s": 250,
+            "turn_s": 30,
+            "seed": [],
+        }
+
+    def test_after_it_everybody_can_compute_the_own_place(self, client, valkey, open_sale):
+        open_sale(room="on", turns_per_s=2)
+        numbers = [room.join_sync(sale_id=7, user_id=user).number for user in range(1, 21)]
+
+        said = client.get("/api/sales/7").json()["room"]
+
+        places = [room.place_of(number, before=said["before"], seed=said["seed"]) for number in numbers]
+        assert sorted(places) == list(range(20))
+        assert len(said["seed"]) == room.ROUNDS
+        assert 0 <= said["serving"] <= 3
+
+    def test_without_one_nothing_is_said_of_it(self, client, valkey, open_sale):
+        open_sale()
+        assert "room" not in client.get("/api/sales/7").json()
+
+    @pytest.mark.parametrize("waiting", [0, 100, 10_000, 50_000])
+    def test_however_many_wait_they_ask_no_more_than_the_shop_can_answer(self, open_sale, valkey, waiting):
+        open_sale(room="on")
+        line = room.Line("on", 1_000, 1_000 + waiting, 0, 500, 60, (1, 2, 3, 4, 5, 6))
+
+        every_s = selectors.poll_after_ms(gate.read_state(7), line) / 1000
+
+        assert waiting / every_s <= selectors.POLLS_PER_S
+        assert 2 <= every_s <= 30
