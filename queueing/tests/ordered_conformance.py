@@ -290,6 +290,21 @@ class OrderedConformance:
         assert lease is not None
         return lease
 
+    def test_the_sums_of_a_series_are_the_counters_in_order_too(self, broker: OrderedBroker, lease: Lease) -> None:
+        broker.ack_in_order("cooks", "ada", self.send(broker, lease, 3))
+        head, follower = self.send(broker, lease, 2)
+        assert broker.retry_in_order("cooks", "ada", head, 9, WHY, count=True)
+        assert broker.park("cooks", "ada", [follower]) == 1
+        [dead] = self.send(broker, lease, 1)
+        assert broker.bury_in_order("cooks", "ada", dead, WHY, keep_blocked=False) is False
+
+        series = broker.series("cooks", "parcels", 60)
+
+        rows = broker.stats({"cooks": ["parcels"]})
+        for name, total in (("acked", 6), ("retried", 1), ("buried", 1)):
+            assert sum(getattr(series, name)) == sum(getattr(row, name) for row in rows) == total, name
+        assert (sum(series.produced), series.lag[-1]) == (6, 0)
+
     @staticmethod
     def send(broker: OrderedBroker, lease: Lease, count: int) -> list[Delivery]:
         broker.produce([parcel() for _ in range(count)])

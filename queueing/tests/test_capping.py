@@ -16,9 +16,11 @@ from queueing.brokers.redis_streams import RedisStreamsBroker
 from queueing.event import Event
 from queueing.message import Delivery, Message
 from queueing.middleware import Step
+from queueing.ordered import OrderedWorker
 from queueing.retry import RetryPolicy
 from queueing.subscription import Subscription
 from queueing.tests.test_memory import Clock
+from queueing.tests.test_ordered_worker import Fences
 from queueing.topic import Topic
 from queueing.worker import Worker
 
@@ -90,6 +92,24 @@ class House:
 
     def between(self, start_s: float, end_s: float) -> Counter[str]:
         return Counter(topic for at, topic in self.handled if start_s <= at < end_s)
+
+
+class OrderedHouse(House):
+    def __init__(self, subscription: Subscription) -> None:
+        self.order: list[tuple[str, int]] = []
+        super().__init__(subscription)
+        [plain] = self._workers
+        fences = Fences()
+
+        def note(batch: Sequence[Delivery], following: Step) -> None:
+            self.order += [(f"{d.message.topic}/{d.partition}", int(d.offset)) for d in batch]
+            following(batch)
+
+        around = [note, *plain.middlewares, fences.transaction]
+        ordered = OrderedWorker(
+            subscription, self.broker, around, authority=fences, clock=plain.clock, sleep=plain.sleep
+        )
+        self._workers = [ordered]
 
 
 @pytest.mark.parametrize("consumers", [1, 3])
@@ -189,6 +209,22 @@ def test_a_consumer_that_leaves_finishes_what_waits_for_its_cap() -> None:
     worker.run()
 
     assert sum(row.in_flight for row in house.broker.stats({"orders": list(TOPICS)})) == 0
+
+
+def test_in_ordered_mode_a_topic_that_waits_holds_up_nothing_either_and_keeps_its_order() -> None:
+    house = OrderedHouse(Subscription("orders", HANDLERS, rate={"kitchen": 20}, mode="ordered"))
+    house.broker.produce(dishes(60))
+    house.work(until_s=1)
+    house.broker.produce(guests(3))
+    house.work(until_s=4)
+
+    assert house.between(1, 1.3)["door"] == 3
+    assert house.between(0.5, 2.5)["kitchen"] == pytest.approx(40, abs=3)
+    of_partition: dict[str, list[int]] = {}
+    for place, offset in house.order:
+        of_partition.setdefault(place, []).append(offset)
+    assert all(offsets == sorted(offsets) for offsets in of_partition.values())
+    assert len(house.handled) == 63
 
 
 @pytest.mark.parametrize(
