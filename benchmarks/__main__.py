@@ -58,12 +58,13 @@ def _set_up_django(database_url: str, redis_url: str) -> None:
 
 
 def _all(redis_url: str) -> Iterator[Row]:
-    from benchmarks import memory, orders, outbox, per_message, queue  # models: not before Django is set up
+    from benchmarks import catch_up, memory, orders, outbox, per_message, queue  # models: not before Django is set up
 
     yield from queue.rows(redis_url)
     yield from per_message.rows(redis_url)
     yield from outbox.rows(redis_url)
     yield from orders.rows(redis_url)
+    yield from catch_up.rows(redis_url)
     yield from memory.rows(redis_url)
 
 

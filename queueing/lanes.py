@@ -7,9 +7,9 @@ catching up  partitions where it is far behind: one at a time, one batch (and on
              nothing, and after four live batches in a row
 
 An *old* backlog is a replay, or a group that was down. While other groups are at the end of their logs and something is
-told to them, each consumer spends a quarter of its time on it and waits for its live lane in between; as soon as nobody
-is disturbed it goes at full speed. Never slowed down are a fresh backlog and that of a topic's gate group, as people
-wait for those, and a group with a rate, which is slow enough.
+told to them, each consumer spends a quarter of its time on it, in small batches, and waits for its live lane meanwhile.
+As soon as nobody is disturbed it goes at full speed. Never slowed down are a fresh backlog and that of a topic's gate
+group, as people wait for those, and what has a cap, which is slow enough.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ LIVE_IN_A_ROW = 4
 OLD_S = 10.0  # the age of a backlog that may wait
 LATELY_S = 10.0  # others have something to do if they were told something within this
 SHARE = 0.25  # of the time of each consumer, for an old backlog while others are live
+GENTLY = 100  # messages of it at a time: what others wait for in Redis, PostgreSQL and on the processor stays short
 LONGEST_REST_S = 5.0
 LOOK_S = 0.5  # how often a consumer that catches up looks where it stands; one that does not never looks
 MOST_BYTES = 1_000_000  # of bodies, about, in one catching-up read: everybody else's command waits behind it
@@ -111,9 +112,11 @@ class Lanes:
         return [where for where, old in self.behind.items() if where[0] in topics and (rested or not old)]
 
     def _catch_up(self, where: Where) -> int:
-        limit = max(1, min(self.caps.limit(where[0]), int(MOST_BYTES / self._bytes_each)))
+        old = self.behind[where]
+        most = GENTLY if old else self.subscription.batch_size
+        limit = max(1, min(most, self.caps.limit(where[0]), int(MOST_BYTES / self._bytes_each)))
         read = self.fetch_one(where, limit)
-        old = self.behind.pop(where)
+        self.behind.pop(where, None)
         if len(read) >= limit:
             self.behind[where] = old  # and the others first
         self._live_in_a_row = 0

@@ -7,8 +7,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
-from benchmarks import machine, memory, orders, outbox, per_message, queue
+from benchmarks import catch_up, machine, memory, orders, outbox, per_message, queue
 from benchmarks.peers import OURS, PEERS
 from benchmarks.row import Row
 from benchmarks.table import HEAD, line
@@ -66,6 +67,20 @@ def test_orders_become_rows_by_the_shipped_consumer(redis_url: str) -> None:
 
     assert well_formed([row])
     assert row.target == 0.2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_live_group_is_timed_beside_a_replay_by_processes_of_their_own(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = connection.get_connection_params()
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://{mine['user']}@/{mine['dbname']}?host={mine['host']}")
+
+    p99, median = catch_up.rows(redis_url, messages=1500, each=20, pairs=1, old_s=0.0)
+
+    assert well_formed([p99, median])
+    assert (p99.target, median.target, median.at_most) == (None, 2.0, True)
+    assert p99.ours >= median.ours
 
 
 def test_a_worker_process_of_ours_finishes_its_count(redis_url: str) -> None:
