@@ -147,7 +147,7 @@ class Broker(Protocol):
         where `start_at` said, otherwise with the first entry that is kept."""
 
     def read_one(self, group: str, consumer: str, where: Where, limit: int) -> list[Delivery]:
-        """Up to `limit` new entries of one partition."""
+        """Up to `limit` new entries of one partition; none while it waits for the one it was split from."""
 
     def others_are_live(self, group: str, within_s: float) -> bool:
         """Whether something was appended to any topic within the last `within_s` s, where the last entry that another

@@ -55,6 +55,16 @@ class GrowingConformance:
         [last] = broker.read("cooks", "ada", ["parcels"], 10, 0)
         assert (last.message.key, last.partition) == (MOVES, "2")
 
+    def test_a_new_partition_that_waits_is_not_read_by_itself_either(self, broker: Broker) -> None:
+        broker.produce([parcel(MOVES)])
+        broker.grow("parcels", 4)
+        broker.produce([parcel(MOVES)])
+
+        assert broker.read_one("cooks", "ada", ("parcels", "2"), 10) == []
+        broker.ack("cooks", "ada", broker.read_one("cooks", "ada", ("parcels", "0"), 10))
+        [first] = broker.read("cooks", "ada", ["parcels"], 10, 0)
+        assert first.partition == "2"
+
     def test_a_group_that_is_down_holds_up_nobody_but_itself(self, broker: Broker) -> None:
         broker.produce([parcel(MOVES)])
         broker.read("waiters", "lin", ["parcels"], 10, 0)

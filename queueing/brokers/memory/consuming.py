@@ -31,6 +31,8 @@ class Consuming(Growing):
         return found
 
     def read_one(self, group: str, consumer: str, where: Where, limit: int) -> list[Delivery]:
+        if not self._is_open(group, *where):
+            return []
         return self._next_of(self._begin(group, *where), where, consumer, limit)
 
     def _next_of(self, view: GroupView, where: Where, consumer: str, limit: int) -> list[Delivery]:

@@ -49,8 +49,8 @@ class Consuming(RedisBase):
 
     @speaks_broker
     def read_one(self, group: str, consumer: str, where: Where, limit: int) -> list[Delivery]:
-        if (*where, group) not in self._joined:
-            self._join(group, [where[0]])
+        if where not in self._join_lately(group, [where[0]], within_s=LOOK_S)[0]:
+            return []
         logs = _logs(self.redis.xreadgroup(group, consumer, {keys.log(*where): ">"}, count=limit))
         return [delivery for _, entries in logs for delivery in _deliveries(where, entries)]
 
