@@ -56,6 +56,9 @@ class Env(BaseSettings):
     self_url: str = Field(
         default="", description="where the demo bank reaches the shop's webhook; empty: http://127.0.0.1:PORT"
     )
+    replicas_to_ack: int = Field(
+        default=0, ge=0, description="replicas of Redis that must have an order before its buyer is told so"
+    )
     payment_due_s: int = Field(default=900, ge=1, description="seconds a buyer has to pay")
     payment_webhook_secret: str = Field(
         default="", description="shared with the payment provider; empty: derived from SECRET_KEY"

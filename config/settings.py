@@ -100,6 +100,8 @@ DATABASES = {"default": _database(env.database_url)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.redis_url
+# How many replicas must have what was written before anybody is told (docs/guarantees.md).
+REPLICAS_TO_ACK = env.replicas_to_ack
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "cache"}
 }
@@ -142,7 +144,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
 # The message queue. Apps name topics in their events; how they are cut is decided here.
 QUEUEING: dict[str, Any] = {
     "BROKER": "queueing.brokers.redis_streams.RedisStreamsBroker",
-    "OPTIONS": {"url": REDIS_URL},
+    "OPTIONS": {"url": REDIS_URL, "replicas_to_ack": REPLICAS_TO_ACK},
     "APPS": HOUSE,
     # Called by the relay about once a second, besides its own work.
     "UPKEEP": ["config.recovery.upkeep.recover"],

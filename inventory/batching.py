@@ -108,9 +108,11 @@ class Batcher:
         sent_at = self._loop.time()
         # Whoever waited behind a slow script has waited already: a second is for all of it.
         async with link.bounded(until=members[0].asked_at + ANSWER_WITHIN_S):
-            replies = await self._run(arguments)
+            replies, is_safe = await self._run(arguments)
             if not isinstance(replies, list) or len(replies) != len(members):
                 raise GateUnavailable(f"{len(members)} asked, and the answer is {replies!r:.80}")
+            if not is_safe and any(reply[0] == b"admitted" for reply in replies):
+                raise GateUnavailable(f"fewer than {settings.REPLICAS_TO_ACK} replicas have it")
         for member, reply in zip(members, replies, strict=True):
             decision = decision_of(reply)
             if decision == SOLD_OUT:
@@ -118,17 +120,20 @@ class Batcher:
             if not member.answer.done():  # its shopper may have gone away
                 member.answer.set_result(decision)
 
-    async def _run(self, arguments: list[Any]) -> Any:
-        """One EVALSHA on the connection of this sale; the script's text where Redis doesn't know it."""
+    async def _run(self, arguments: list[Any]) -> tuple[Any, bool]:
+        """One EVALSHA on the connection of this sale; the script's text where Redis doesn't know it.
+
+        Also whether enough replicas have what it wrote: one WAIT serves all who go together.
+        """
         if self._connection is not None and link.was_closed(self._connection):
             self._drop_connection()  # it ended between two questions; nothing was asked on it
         if self._connection is None:
             self._connection = await link.dedicated_connection()
-        admit = script("admit")
+        admit, names = script("admit"), (len(self._names), *self._names)
         try:
-            return await link.call(self._connection, "EVALSHA", admit.sha, len(self._names), *self._names, *arguments)
+            return await link.call_acknowledged(self._connection, "EVALSHA", admit.sha, *names, *arguments)
         except NoScriptError:
-            return await link.call(self._connection, "EVAL", admit.text, len(self._names), *self._names, *arguments)
+            return await link.call_acknowledged(self._connection, "EVAL", admit.text, *names, *arguments)
 
     def _drop_connection(self) -> None:
         gone, self._connection = self._connection, None

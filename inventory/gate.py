@@ -67,7 +67,9 @@ def admit_sync(*, sale_id: int, user_id: int, idempotency_key: str, quantity: in
     member: list[str | int] = [user_id, idempotency_key, quantity, new_id(), new_id()]
     head = (sale_id, batching.ORDER_PLACED, batching.ORDER_PLACED_VERSION)
     with link.gate_errors():
-        [reply] = script("admit").run(batching.key_names(sale_id), [*head, *member])
+        [reply], is_safe = script("admit").run_acknowledged(batching.key_names(sale_id), [*head, *member])
+    if not is_safe and reply[0] == b"admitted":
+        raise GateUnavailable(f"fewer than {settings.REPLICAS_TO_ACK} replicas have it")
     return batching.decision_of(reply)
 
 

@@ -30,6 +30,7 @@ ANSWER_WITHIN_S = 0.9
 # A blocking call can't be bounded as a whole, so its parts are; the async one is, by `bounded`.
 SYNC_SOCKET = {"socket_timeout": 0.5, "socket_connect_timeout": 0.2}
 SYNC_WAIT_FOR_CONNECTION_S = 0.2
+WAIT_MS = 400  # for replicas: less than either
 ASYNC_SOCKET = {"socket_timeout": ANSWER_WITHIN_S, "socket_connect_timeout": ANSWER_WITHIN_S}
 
 # Error replies of a Redis that will be well again: full, a replica, its disk full, without its replicas.
@@ -99,6 +100,24 @@ async def call(connection: AbstractConnection, *command: Any) -> Any:
 def was_closed(connection: AbstractConnection) -> bool:
     """Whether Redis has hung up, as when it restarted while nobody asked."""
     return connection._reader is None or connection._reader.at_eof()
+
+
+async def call_acknowledged(connection: AbstractConnection, *command: Any) -> tuple[Any, bool]:
+    """One command and its reply, and whether settings.REPLICAS_TO_ACK replicas have what it wrote.
+
+    WAIT goes out in the same write and on the same connection, as it covers only what its own connection wrote.
+    """
+    wanted: int = settings.REPLICAS_TO_ACK
+    if not wanted:
+        return await call(connection, *command), True
+    packed = connection.pack_commands([command, ("WAIT", wanted, WAIT_MS)])
+    await connection.send_packed_command(b"".join(packed), check_health=False)
+    try:
+        reply = await connection.read_response()
+    except redis.ResponseError:
+        await connection.read_response()  # WAIT's: it must not become the answer to the next question
+        raise
+    return reply, await connection.read_response() >= wanted
 
 
 def throw_away(connection: AbstractConnection) -> None:

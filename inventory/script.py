@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from redis.exceptions import NoScriptError
 
 from inventory import link
@@ -33,6 +34,23 @@ class Script:
             return await client.evalsha(self.sha, len(keys), *keys, *args)
         except NoScriptError:
             return await client.eval(self.text, len(keys), *keys, *args)
+
+    def run_acknowledged(self, keys: Sequence[str], args: Sequence[str | int]) -> tuple[Any, bool]:
+        """Also whether settings.REPLICAS_TO_ACK replicas have what it wrote: WAIT follows on the same connection."""
+        wanted: int = settings.REPLICAS_TO_ACK
+        if not wanted:
+            return self.run(keys, args), True
+        for command, text in (("EVALSHA", self.sha), ("EVAL", self.text)):
+            with link.client().pipeline(transaction=False) as pipe:
+                pipe.execute_command(command, text, len(keys), *keys, *args)  # type: ignore[no-untyped-call]
+                pipe.execute_command("WAIT", wanted, link.WAIT_MS)  # type: ignore[no-untyped-call]
+                reply, on = pipe.execute(raise_on_error=False)
+            if not isinstance(reply, NoScriptError):
+                break
+        for answer in (reply, on):
+            if isinstance(answer, Exception):
+                raise answer
+        return reply, on >= wanted
 
 
 @cache

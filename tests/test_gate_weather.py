@@ -245,3 +245,29 @@ def test_a_read_only_replica_is_refused_and_named(server: Valkey, tmp_path: Path
             admit(**purchase(1))
     finally:
         replica.stop()
+
+
+def test_nobody_is_promised_what_no_replica_has_and_asking_again_gives_the_one_order(
+    server: Valkey, tmp_path: Path, settings, admit: Callable
+):
+    """A repeated key writes nothing new, and WAIT covers only what its own connection wrote: it must not say yes."""
+    settings.REPLICAS_TO_ACK = 1
+    for _ in range(2):
+        with pytest.raises(GateUnavailable, match="fewer than 1 replicas"):
+            admit(**purchase(1))
+    assert admit(**purchase(1) | {"idempotency_key": "too-many", "quantity": 9}).outcome == "over_limit"
+
+    replica = Valkey(tmp_path / "replica", settings={"replicaof": f"127.0.0.1 {server.port}"})
+    replica.start()
+    try:
+        said, deadline = None, time.monotonic() + 20
+        while said is None and time.monotonic() < deadline:
+            with contextlib.suppress(GateUnavailable):  # until the replica has caught up
+                said = admit(**purchase(1))
+        assert said is not None
+        assert said.outcome == "admitted"
+        with redis.Redis.from_url(replica.url) as client:
+            assert client.xlen(keys.log(7)) == 1
+        assert gate.read_state(7).stock == 9
+    finally:
+        replica.stop()

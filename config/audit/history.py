@@ -42,8 +42,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     status: str | None = None
 
 
-# What a token says of its admission, read as raw as the rest: order id, user, sale, epoch, seq, quantity, price, time.
-_TOKEN = re.compile(r"[0-9a-f]{32}\.\d+\.\d+\.(\d+)\.\d+\.\d+\.\d+\.(\d+):", re.ASCII)
+# A token, read as raw as the rest: key id, order id, user, sale, epoch, seq, quantity, price, time, seal.
+_TOKEN = re.compile(r"[^.]+\.[0-9a-f]{32}\.\d+\.\d+\.(\d+)\.\d+\.\d+\.\d+\.(\d+)\.[0-9a-f]+", re.ASCII)
 _decoder = msgspec.json.Decoder(Line)
 
 
@@ -81,5 +81,5 @@ def _rows(path: Path, lines: Iterable[bytes], sale_id: int | None) -> Iterator[t
 
 def _admission(token: str | None) -> tuple[int | None, int | None]:
     """The epoch of a token's admission and when it was."""
-    found = _TOKEN.match(token or "")
+    found = _TOKEN.fullmatch(token or "")
     return (int(found[1]), int(found[2])) if found else (None, None)

@@ -8,7 +8,7 @@ import redis
 
 from queueing import keys
 from queueing.brokers.redis_streams import RedisStreamsBroker
-from queueing.errors import BrokerUnavailable
+from queueing.errors import BrokerUnavailable, RanBackwards
 from queueing.tests.conformance import TOPICS, BrokerConformance, parcel
 from queueing.tests.dead_conformance import DeadConformance
 from queueing.tests.growing_conformance import GrowingConformance
@@ -129,6 +129,28 @@ def test_a_redis_that_is_away_is_unknown_not_failed() -> None:
 
     with pytest.raises(BrokerUnavailable):
         broker.produce([parcel()])
+
+
+def test_what_too_few_replicas_have_is_unknown(redis_url: str, client: redis.Redis) -> None:
+    broker = RedisStreamsBroker(TOPICS, url=redis_url, replicas_to_ack=1)
+    client.script_flush()
+
+    with pytest.raises(BrokerUnavailable, match="0 of 1 replicas"):
+        broker.produce([parcel()])
+
+    assert len(broker.read("cooks", "ada", ["parcels"], 10, 0)) == 1, "it may be there all the same"
+    broker.redis.close()
+
+
+def test_a_store_that_ran_backwards_is_noticed(broker: RedisStreamsBroker, client: redis.Redis) -> None:
+    marks = [broker.tide(0), broker.tide(1), broker.tide(2)]
+    client.set(keys.TIDE, 1)
+
+    with pytest.raises(RanBackwards):
+        broker.tide(marks[-1])
+
+    assert marks == [1, 2, 3]
+    assert client.get(keys.TIDE) == b"1", "or it would catch up by being asked"
 
 
 def _why():

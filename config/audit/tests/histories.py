@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.utils import timezone
 
 from config.audit.tests.sabotage import breaks
 from config.audit.tests.scene import Scene
+from orders.tokens import Receipt, sign
 from shop.services import schedule_sale
 
 HISTORIES: list[Any] = []
@@ -27,8 +29,7 @@ def promise(s: Scene, *, epoch: int = 1) -> str:
     """Jon was told an order that is nowhere, and its epoch is over. Returns its id."""
     lost = "0198f000-0000-7000-8000-00000000abcd"
     at_ms = s.told("ada")["at"]
-    numbers = (s.world.users["jon"].pk, s.world.kettles.pk, epoch, 99, 1, 4900, at_ms)
-    token = ".".join([lost.replace("-", ""), *map(str, numbers)]) + ":signed"
+    token = sign(Receipt(UUID(lost), s.world.users["jon"].pk, s.world.kettles.pk, epoch, 99, 1, 4900, at_ms))
     s.history.append({**s.told("ada"), "user": "jon", "key": "jon-key-0", "order_id": lost, "token": token})
     s.sql("INSERT INTO orders_void (sale_id, before_epoch, spared) VALUES (%s, 2, '[]')", s.world.kettles.pk)
     return lost

@@ -79,10 +79,21 @@ def speaks_broker(method: Callable[Concatenate[B, P], R]) -> Callable[Concatenat
 
 
 class RedisBase:
-    """topics: every declared topic. url: redis://… ; one connection, used by one thread."""
+    """topics: every declared topic. url: redis://… ; one connection, used by one thread.
 
-    def __init__(self, topics: Mapping[str, Topic], *, url: str, socket_timeout_s: float = SOCKET_TIMEOUT_S) -> None:
+    replicas_to_ack: how many replicas must have what was produced before `produce` returns.
+    """
+
+    def __init__(
+        self,
+        topics: Mapping[str, Topic],
+        *,
+        url: str,
+        socket_timeout_s: float = SOCKET_TIMEOUT_S,
+        replicas_to_ack: int = 0,
+    ) -> None:
         self.topics = topics
+        self.replicas_to_ack = replicas_to_ack
         # No automatic retry: a read whose reply was lost has delivered entries to us that we do not know of.
         # Any: redis-py's annotations give every command both its sync and its async result.
         self.redis: Any = redis.Redis.from_url(

@@ -13,6 +13,7 @@ from queueing.errors import BrokerUnavailable, RanBackwards, TopicFull, UnknownT
 from queueing.layout import Layout
 from queueing.message import Message
 
+WAIT_MS = 1_000  # for replicas
 CHUNK = 500  # messages a script; a longer one would keep everybody else waiting
 TRIES = 64  # each teaches us of one split or more
 
@@ -63,7 +64,8 @@ class Producing(Sorting):
         for message in batch:
             arguments += to_arguments(message)
         gate = (*where, topic.gate_group or "-")
-        reply = self._scripts["produce"](
+        reply = self._run_safely(
+            "produce",
             keys=[
                 keys.log(*where),
                 keys.meta(*where),
@@ -78,7 +80,8 @@ class Producing(Sorting):
         return int(reply[1]) if reply[0] == b"moved" else None
 
     def _schedule(self, where: Place, batch: list[Message], generation: int) -> int | None:
-        reply = self._scripts["schedule"](
+        reply = self._run_safely(
+            "schedule",
             keys=[keys.later(*where), keys.drafts(*where), keys.meta(*where)],
             args=[generation, *(argument for message in batch for argument in to_draft(message))],
         )
@@ -142,6 +145,22 @@ class Producing(Sorting):
             self.redis.hsetnx(keys.layout(topic), "first", self.topics[topic].partitions)
             layout = self._layouts[topic] = Layout(int(self.redis.hget(keys.layout(topic), "first")))
         return layout
+
+    def _run_safely(self, name: str, *, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        """A script that appends. With `replicas_to_ack` WAIT follows on the same connection, as it covers no other's.
+
+        Raises:
+            BrokerUnavailable: too few replicas have it in time; it is *unknown*, produce it again.
+        """
+        if not self.replicas_to_ack:
+            return self._scripts[name](keys=keys, args=args)
+        with self.redis.pipeline(transaction=False) as pipe:
+            self._scripts[name](keys=keys, args=args, client=pipe)
+            pipe.execute_command("WAIT", self.replicas_to_ack, WAIT_MS)
+            reply, on = pipe.execute()
+        if on < self.replicas_to_ack:
+            raise BrokerUnavailable(f"{on} of {self.replicas_to_ack} replicas have it")
+        return reply
 
     @speaks_broker
     def tide(self, known: int) -> int:
