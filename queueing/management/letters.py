@@ -14,7 +14,7 @@ import msgspec
 from django.core.management.base import CommandError
 
 from queueing.brokers.redis_streams import RedisStreamsBroker
-from queueing.conf import make_broker
+from queueing.conf import make_broker, topics
 from queueing.console import selectors, words
 from queueing.console.choosing import Choice, chosen
 from queueing.console.letters import DeadLetter
@@ -208,6 +208,8 @@ def _add_choice(action: argparse.ArgumentParser) -> None:
 
 
 def _choice(options: dict[str, Any]) -> Choice:
+    if options["topic"] and options["topic"] not in topics():
+        raise CommandError(f"no topic is called {options['topic']!r}; there are: {', '.join(sorted(topics()))}")
     return Choice(
         group=options["group"],
         topic=options["topic"],

@@ -172,6 +172,25 @@ def test_a_span_of_time_is_taken_by_when_it_was_buried(broker: RedisStreamsBroke
     assert tally(broker, "dead", "delayed") == [2, 1]
 
 
+def test_mistakes_are_named(broker: RedisStreamsBroker, settings: object) -> None:
+    for words, why in (
+        (["nobody"], "no group is called 'nobody'; there are: "),
+        (["--topic", "no.topic"], "no topic is called 'no.topic'; there are: .*orders.placed"),
+        (["--id", "nobody"], "not among the dead letters: nobody"),
+        (["--since", "yesterday"], "argument --since: invalid time with its zone"),
+        (["--limit", "0"], "argument --limit"),
+    ):
+        with pytest.raises(CommandError, match=why):
+            act("replay", *words)
+    settings.QUEUEING = {**settings.QUEUEING, "OPTIONS": {"url": "redis://127.0.0.1:1/0"}}
+    for words in (["dead"], ["dead", "--id", "x"]):
+        with pytest.raises(CommandError, match="Redis does not answer"):
+            queue(*words)
+    for action in (["replay"], ["purge", GROUP], ["retire", "points"]):
+        with pytest.raises(CommandError, match="Redis does not answer"):
+            act(*action)
+
+
 def test_quarantined_letters_are_skipped_and_counted_unless_asked_for(broker: RedisStreamsBroker) -> None:
     bury(broker, [placed()])
     bury(broker, [placed(), placed()], quarantine=True)
