@@ -48,14 +48,20 @@ class Producing(Sorting):
                 for start in range(0, len(batch), CHUNK):
                     generation = put((topic, partition), batch[start : start + CHUNK], believed)
                     if generation is not None:
-                        self._announced = frozenset()
-                        self._layout(topic).learn(partition, generation)
+                        self._learn(topic, partition, generation, believed)
                         refused += batch[start:]  # all the rest of it: messages of one key keep their order
                         break
             if not refused:
                 return
             messages = refused
         raise BrokerUnavailable(f"no partition of {messages[0].topic} takes the key {messages[0].key!r}")
+
+    def _learn(self, topic: str, partition: str, generation: int, believed: int) -> None:
+        if generation > believed:
+            self._layout(topic).learn(partition, generation)
+        else:  # Redis came back empty, or as it was before
+            self._layouts.pop(topic, None)
+            self._announced = frozenset()
 
     def _append(self, where: Place, batch: list[Message], generation: int) -> int | None:
         """None, or the partition's generation when it is another one than we believe."""
