@@ -23,6 +23,7 @@ from queueing.dead import Buried
 from queueing.errors import BrokerUnavailable, NotYet, StoreUnavailable
 from queueing.event import Event
 from queueing.lanes import FAR_BATCHES
+from queueing.layout import splits
 from queueing.message import Delivery, Message
 from queueing.middleware import Middleware, Step
 from queueing.middleware.deadline import deadline
@@ -69,11 +70,13 @@ class World:
     sabotage: bool = False  # the store keeps no inbox: the checks below must notice
     produce_chance: float = 0.3  # per turn
     delay_chance: float = 0.2  # of a message
+    grow_chance: float = 0.01  # per turn
     away_begins: float = 0.02
     away_ends: float = 0.02
     store: Store = field(default_factory=Store)
     deaths: int = 0
     trimmed: int = 0
+    grown: int = 0  # splits so far; a growth may stand half done for as long as it likes
     replayed: int = 0
     ever_dead: set[int] = field(default_factory=set)
     purged: set[int] = field(default_factory=set)
@@ -149,6 +152,8 @@ class World:
                 if self.chaos and self.rng.random() < 0.2:  # a relay that died before it deleted its row
                     broker.produce([replace(message, id=f"message-{produced:04}")])
                 produced += 1
+            if self.rng.random() < self.grow_chance:
+                self._grow(broker)
             if self.rng.random() < 0.1:
                 self.trimmed += broker.trim("bar", ["baristas"])
             if self.chaos and self.rng.random() < 0.05:
@@ -189,6 +194,13 @@ class World:
                 self.purged.add(number)
         else:
             self.replayed += broker.replay([chosen])
+
+    def _grow(self, broker: MemoryBroker) -> None:
+        """One partition splits. The topic has three at first, and twelve at most."""
+        steps = list(splits(3, 12))
+        if self.grown < len(steps):
+            broker._split("bar", steps[self.grown])
+            self.grown += 1
 
     def _at_rest(self, broker: MemoryBroker) -> bool:
         [*rows] = broker.stats({"baristas": ["bar"]})
