@@ -6,11 +6,15 @@ produce to it, and one script turns the old one over. Whoever produces by what w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from queueing import keys
+from queueing.brokers.redis_layout import Grown, read_growth
 from queueing.brokers.redis_streams.base import speaks_broker
 from queueing.brokers.redis_streams.producing import Producing
 from queueing.errors import BrokerUnavailable, CannotGrow, UnknownTopic
 from queueing.layout import Split, split_that_made, splits
+from queueing.topic import Topic
 
 TRIES = 10_000  # pages of delayed messages of an earlier split
 
@@ -18,11 +22,7 @@ TRIES = 10_000  # pages of delayed messages of an earlier split
 class Growing(Producing):
     @speaks_broker
     def grow(self, topic: str, partitions: int) -> None:
-        declared = self.topics.get(topic)
-        if declared is None:
-            raise UnknownTopic(f"topic {topic!r} is not declared")
-        if declared.dynamic:
-            raise CannotGrow(f"topic {topic!r} is dynamic: its partitions are its keys")
+        self._growing(topic)
         first = self._firsts[topic] = self._layout(topic).first
         try:
             steps = list(splits(first, partitions))
@@ -30,6 +30,23 @@ class Growing(Producing):
             raise CannotGrow(f"topic {topic!r}: {error}") from error
         for split in steps:
             self._split(topic, split)
+
+    @speaks_broker
+    def growth(self, topic: str, groups: Sequence[str], *, becomes: int | None = None) -> Grown:
+        """How far a topic has grown, and these groups with it; see redis_layout.read_growth.
+
+        Raises:
+            CannotGrow, UnknownTopic: as `grow`.
+        """
+        return read_growth(self.redis, self._growing(topic), groups, becomes=becomes)
+
+    def _growing(self, topic: str) -> Topic:
+        declared = self.topics.get(topic)
+        if declared is None:
+            raise UnknownTopic(f"no topic is called {topic!r}; there are: {', '.join(sorted(self.topics))}")
+        if declared.dynamic:
+            raise CannotGrow(f"topic {topic!r} is dynamic: its partitions are its keys")
+        return declared
 
     def _split(self, topic: str, split: Split) -> None:
         self._scripts["split_prepare"](keys=[keys.meta(topic, split.child)], args=[split.generation])

@@ -14,6 +14,7 @@ from queueing.console.plain import visible
 from queueing.console.retiring import undeclared_groups
 from queueing.console.snapshot import Counts, Snapshot
 from queueing.errors import BrokerUnavailable
+from queueing.management.growing import GrowingCommand
 from queueing.management.letters import LetterCommand
 from queueing.management.moving import MovingCommand
 from queueing.management.retiring import RetiringCommand
@@ -22,14 +23,14 @@ AWAY = "Redis does not answer at settings.QUEUEING['OPTIONS']['url']: {}"
 COUNTS = ("LAG", "OLDEST", "IN FLIGHT", "DELAYED", "LATER", "PARKED", "DEAD", "APPENDED", "ACKED")
 
 
-class Command(LetterCommand, MovingCommand, RetiringCommand):
+class Command(LetterCommand, MovingCommand, GrowingCommand, RetiringCommand):
     help = "Look at the message queue, replay its dead letters, and put its groups where they should be."
     requires_system_checks = ["queueing"]
 
     def add_arguments(self, parser: CommandParser) -> None:
         names = (
-            "groups | topics | consumers | dead | replay | purge | reset | pause | resume | rate | prune | retire"
-            " | new-epoch"
+            "groups | topics | consumers | dead | replay | purge | reset | pause | resume | rate | prune"
+            " | add-partitions | retire | new-epoch"
         )
         actions = parser.add_subparsers(dest="action", required=True, metavar=names)
         groups = actions.add_parser("groups", help="lag, dead letters and consumers of each group, and the outbox")
@@ -39,6 +40,7 @@ class Command(LetterCommand, MovingCommand, RetiringCommand):
             action.add_argument("--json", action="store_true", help="print JSON; ages are milliseconds")
         self.add_letter_arguments(actions)
         self.add_moving_arguments(actions)
+        self.add_growing_arguments(actions)
         self.add_retiring_arguments(actions)
 
     def handle(self, *args: Any, action: str, **options: Any) -> None:
