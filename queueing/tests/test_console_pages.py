@@ -306,6 +306,14 @@ def test_names_of_places_that_do_not_exist_find_nothing(operator: Client, broker
         assert "Replayed 0 of 1" in answer.content.decode()
 
 
+def test_a_reader_sees_a_group_and_no_way_to_act_on_it(people: dict[str, Client], broker: RedisStreamsBroker) -> None:
+    pages = {who: people[who].get(GROUP_PAGE, {"group": GROUP}).content.decode() for who in ("reader", "operator")}
+
+    assert all("competing mode" in page for page in pages.values())
+    assert ["Pause orders" in page for page in pages.values()] == [False, True]
+    assert [RESET in page for page in pages.values()] == [False, True]
+
+
 def test_a_purge_wants_the_number_typed(operator: Client, broker: RedisStreamsBroker) -> None:
     letters = bury(broker, [placed() for _ in range(3)])
     form = {"letter": [token(letter) for letter in letters[:2]], "action": "purge"}

@@ -202,6 +202,7 @@ def test_quarantined_letters_are_skipped_and_counted_unless_asked_for(broker: Re
     assert "Replayed 1 of 3 dead letters; 2 quarantined, which only an explicit wish replays." in said
     assert "2 match, 2 of them quarantined" in again
     assert "quarantined" in queue("dead")
+    assert "2 (2 quarantined)" in queue("groups")
     assert tally(broker, "dead", "quarantined", "delayed") == [2, 2, 1]
     assert "Replayed 2 of 2 dead letters." in act("replay", GROUP, "--quarantined")
     assert tally(broker, "dead", "quarantined", "delayed") == [0, 0, 3]

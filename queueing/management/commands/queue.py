@@ -116,6 +116,12 @@ def _counts(counts: Counts) -> list[str]:
     return [
         words.count(counts.lag),
         words.span_ms(counts.oldest_age_ms),
-        *map(words.count, (counts.in_flight, counts.delayed, counts.later, counts.parked, counts.dead)),
+        *map(words.count, (counts.in_flight, counts.delayed, counts.later, counts.parked)),
+        _dead(counts),
         *map(words.count, (counts.appended, counts.acked)),
     ]
+
+
+def _dead(counts: Counts) -> str:
+    quarantined = f" ({words.count(counts.quarantined)} quarantined)" if counts.quarantined else ""
+    return f"{words.count(counts.dead)}{quarantined}"
