@@ -81,7 +81,7 @@ def test_drill_16_a_hot_partition_goes_as_fast_as_one_and_spread_by_key_as_fast_
     partition_of = Layout(4).partition_of
     one_each = [next(table for table in tables if partition_of(table) == str(p)) for p in range(4)]
     for _ in range(waiters):
-        crew.hire(mode="ordered", batch=1, takes_s=takes_s, lease_s=2)
+        crew.hire(mode="ordered", batch=1, takes_s=takes_s, lease_s=5)
     crew.wait_for(
         lambda: len({lease.owner for lease in crew.broker.leases(GROUP, ["dishes"])} - {""}) == waiters, "one each"
     )
@@ -141,7 +141,7 @@ def test_drill_17_beside_it_an_assigned_partition_waits_for_the_lease_of_who_han
 
 
 def test_drill_27_scale_down_during_work_drains_first_and_nothing_is_lost_or_doubled(crew: Crew) -> None:
-    staff = [crew.hire(batch=10, takes_s=0.05, lease_s=2) for _ in range(3)]
+    staff = [crew.hire(batch=10, takes_s=0.05, lease_s=10) for _ in range(3)]
     crew.order(300)
     crew.wait_for(lambda: {pid for _, pid in crew.served()} == {waiter.pid for waiter in staff}, "all at work")
     for waiter in staff[1:]:
