@@ -31,7 +31,7 @@ def see_through_proxies(application: Application, *, trusted: Sequence[Network])
     async def seen(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
             peer, port = scope["client"] or (UNIX_SOCKET, 0)
-            told = b",".join(value for name, value in scope["headers"] if name == HEADER)
+            told = b",".join([value for name, value in scope["headers"] if name == HEADER])
             if peer == UNIX_SOCKET:
                 headers = [header for header in scope["headers"] if header[0] != HEADER]
                 scope = {**scope, "headers": headers, "client": (address(NOBODY, told, NOBODY.__eq__), 0)}

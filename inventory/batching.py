@@ -50,8 +50,7 @@ class Member(NamedTuple):
 class Batcher:
     """The purchases of one sale in one event loop."""
 
-    def __init__(self, sale_id: int, url: str) -> None:
-        self.url = url
+    def __init__(self, sale_id: int) -> None:
         self._loop = asyncio.get_running_loop()
         self._names = key_names(sale_id)
         self._head = [sale_id, ORDER_PLACED, ORDER_PLACED_VERSION]
@@ -60,19 +59,18 @@ class Batcher:
         self._connection: AbstractConnection | None = None
         self._sold_out_until = self.asked_at = 0.0
 
-    def ask(
-        self, *, user_id: int, idempotency_key: str, quantity: int, first_attempt: bool
-    ) -> asyncio.Future[Decision]:
-        """The decision, within ANSWER_WITHIN_S; or GateUnavailable.
+    def is_sold_out(self) -> bool:
+        """What the last answer said of the stock, while it is fresh.
 
-        first_attempt: this key was never sent before, so it can't have been admitted, and what the last answer said of
-        the stock is answer enough while it is fresh.
+        Answer enough for a key that was never sent before; one that was may have been admitted.
         """
+        return self._loop.time() < self._sold_out_until
+
+    def ask(self, *, user_id: int, idempotency_key: str, quantity: int) -> asyncio.Future[Decision]:
+        """The decision, within ANSWER_WITHIN_S; or GateUnavailable."""
         now = self.asked_at = self._loop.time()
         answer: asyncio.Future[Decision] = self._loop.create_future()
-        if first_attempt and now < self._sold_out_until:
-            answer.set_result(SOLD_OUT)
-        elif len(self._waiting) >= MOST_WAITING:
+        if len(self._waiting) >= MOST_WAITING:
             answer.set_exception(GateUnavailable(f"{MOST_WAITING} purchases wait already"))
         else:
             self._waiting.append(Member(answer, now, user_id, idempotency_key, quantity))
@@ -115,7 +113,7 @@ class Batcher:
                 raise GateUnavailable(f"fewer than {settings.REPLICAS_TO_ACK} replicas have it")
         for member, reply in zip(members, replies, strict=True):
             decision = decision_of(reply)
-            if decision == SOLD_OUT:
+            if decision.outcome == "sold_out" and not decision.number:
                 self._sold_out_until = sent_at + SOLD_OUT_FOR_S
             if not member.answer.done():  # its shopper may have gone away
                 member.answer.set_result(decision)
@@ -153,22 +151,28 @@ class Batcher:
         self._drop_connection()
 
 
-SOLD_OUT = Decision("sold_out")
-
-
 def batcher(sale_id: int) -> Batcher:
     """The running event loop's batcher of this sale."""
+    mine = _of_this_loop()
+    found = mine.get(sale_id)
+    if found is None:
+        found = mine[sale_id] = Batcher(sale_id)
+    return found
+
+
+def is_sold_out(sale_id: int) -> bool:
+    """As Redis said half a second ago at most; False when nobody asked it."""
+    found = _of_this_loop().get(sale_id)
+    return found is not None and found.is_sold_out()
+
+
+def _of_this_loop() -> dict[int, Batcher]:
     loop = asyncio.get_running_loop()
     mine = _by_loop.get(loop)
     if mine is None:
         mine = _by_loop[loop] = {}
         loop.call_later(REST_AFTER_S, _let_rest, loop)
-    found = mine.get(sale_id)
-    if found is None or found.url != settings.REDIS_URL:
-        if found is not None:
-            found._drop_connection()
-        found = mine[sale_id] = Batcher(sale_id, settings.REDIS_URL)
-    return found
+    return mine
 
 
 async def aclose() -> None:

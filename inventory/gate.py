@@ -14,6 +14,7 @@ from django.conf import settings
 
 from inventory import batching, keys, link
 from inventory.approval import saw
+from inventory.batching import is_sold_out
 from inventory.gate_types import Decision, GateState, Movement, Terms
 from inventory.link import GateUnavailable
 from inventory.script import script
@@ -31,6 +32,7 @@ __all__ = [
     "admit_sync",
     "apply_movements",
     "first_time",
+    "is_sold_out",
     "open_gate",
     "read_state",
     "recall",
@@ -44,21 +46,15 @@ MOST_UNITS = 100  # of one order
 _NUMBERS = ("stock", "initial", "price_cents", "starts_at_ms", "ends_at_ms", "per_user_limit", "epoch", "seq")
 
 
-async def admit(
-    *, sale_id: int, user_id: int, idempotency_key: str, quantity: int, first_attempt: bool = False
-) -> Decision:
+async def admit(*, sale_id: int, user_id: int, idempotency_key: str, quantity: int) -> Decision:
     """Decide on one purchase, together with whatever else of its sale arrives meanwhile (inventory/batching.py).
-
-    first_attempt: the key is new, so the process may answer by itself that all is sold, as it heard a moment ago.
 
     Raises:
         ValueError: a malformed key or quantity; nothing was asked.
         GateUnavailable: no answer within a second; unknown, ask again with the same key.
     """
     _check(idempotency_key, quantity)
-    return await batching.batcher(sale_id).ask(
-        user_id=user_id, idempotency_key=idempotency_key, quantity=quantity, first_attempt=first_attempt
-    )
+    return await batching.batcher(sale_id).ask(user_id=user_id, idempotency_key=idempotency_key, quantity=quantity)
 
 
 def admit_sync(*, sale_id: int, user_id: int, idempotency_key: str, quantity: int) -> Decision:

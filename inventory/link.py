@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import hiredis
 import redis
 import redis.asyncio
 from django.conf import settings
@@ -93,7 +94,8 @@ async def dedicated_connection() -> AbstractConnection:
 
 async def call(connection: AbstractConnection, *command: Any) -> Any:
     """One command and its reply, on a dedicated connection."""
-    await connection.send_packed_command(connection.pack_command(*command), check_health=False)
+    # hiredis packs; asyncio's connection would pack 640 arguments in Python.
+    await connection.send_packed_command(hiredis.pack_command(command), check_health=False)
     return await connection.read_response()
 
 

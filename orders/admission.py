@@ -51,12 +51,13 @@ def is_well_formed(idempotency_key: str) -> bool:
     return gate.IDEMPOTENCY_KEY.fullmatch(idempotency_key) is not None
 
 
-async def ask(
-    *, sale_id: int, user_id: int, idempotency_key: str, quantity: int, first_attempt: bool = False
-) -> Admission:
-    """Ask the gate for `quantity` units.
+def is_sold_out(sale_id: int) -> bool:
+    """Whether the gate said so a moment ago to somebody in this process. It says nothing about keys sent before."""
+    return gate.is_sold_out(sale_id)
 
-    first_attempt: the key was never sent before; a process that knows of no stock answers without asking.
+
+async def ask(*, sale_id: int, user_id: int, idempotency_key: str, quantity: int) -> Admission:
+    """Ask the gate for `quantity` units.
 
     Raises:
         Refused: no, and why.
@@ -64,11 +65,7 @@ async def ask(
     """
     try:
         decision = await gate.admit(
-            sale_id=sale_id,
-            user_id=user_id,
-            idempotency_key=idempotency_key,
-            quantity=quantity,
-            first_attempt=first_attempt,
+            sale_id=sale_id, user_id=user_id, idempotency_key=idempotency_key, quantity=quantity
         )
     except GateUnavailable as error:
         raise Refused("unavailable") from error

@@ -6,22 +6,20 @@ schema is made of the same structs.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Literal
-from uuid import UUID
 
 import msgspec
 from django.http import HttpResponse
 
 from orders import cookies
-from orders.errors import REASONS, Refused
+from orders.errors import Refused
 from orders.services import Placed
 
 
 class Ordered(msgspec.Struct, gc=False):
     """202: admitted."""
 
-    order_id: UUID
+    order_id: str
     token: str
     status: str
     place: int
@@ -79,47 +77,49 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
 
 _encode = msgspec.json.Encoder().encode
-_COMMON: list[Header] = [(b"content-type", b"application/json"), (b"x-content-type-options", b"nosniff")]
-# An answer of this second is not the answer of the next.
-_NEVER_STORED: list[Header] = [*_COMMON, (b"cache-control", b"no-store")]
+_COMMON: list[Header] = [
+    (b"content-type", b"application/json"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),  # an answer of this second is not the answer of the next
+]
 
 
 def ordered(placed: Placed) -> Answer:
     receipt = placed.receipt
-    body = _encode(
-        Ordered(
-            receipt.order_id,
-            placed.token,
-            placed.status,
-            placed.place,
-            receipt.quantity,
-            receipt.price_cents,
-            receipt.total_cents,
-        )
-    )
     order_id = str(receipt.order_id)
-    location = (b"location", f"/api/orders/{order_id}".encode())
-    return Answer(202, body, [*_NEVER_STORED, location, *cookies.lines(order_id, placed.token)])
+    said = Ordered(
+        order_id,
+        placed.token,
+        placed.status,
+        placed.place,
+        receipt.quantity,
+        receipt.price_cents,
+        receipt.total_cents,
+    )
+    location = (b"location", b"/api/orders/" + order_id.encode())
+    return _answer(202, said, location, cookies.line(order_id, placed.token))
 
 
 def refused(why: Refused) -> Answer:
     if why.code == "sold_out":
-        return sold_out(why.left or 0, why.message)
+        return _answer(why.status, SoldOut("sold_out", why.left or 0, why.message))
     return failed(why.status, why.code, why.message, retry_after_s=why.retry_after_s)
 
 
-@cache
-def sold_out(left: int, message: str) -> Answer:
-    return Answer(REASONS["sold_out"].status, _encode(SoldOut("sold_out", left, message)), _NEVER_STORED)
-
-
 def failed(status: int, code: str, message: str, *, retry_after_s: int | None = None) -> Answer:
-    wait: list[Header] = [] if retry_after_s is None else [(b"retry-after", str(retry_after_s).encode())]
-    return Answer(status, _encode(Failure(Problem(code, message))), [*_NEVER_STORED, *wait])
+    said = Failure(Problem(code, message))
+    if retry_after_s is None:
+        return _answer(status, said)
+    return _answer(status, said, (b"retry-after", str(retry_after_s).encode()))
 
 
 def answered(status: int, said: msgspec.Struct) -> Answer:
-    return Answer(status, _encode(said), _NEVER_STORED)
+    return _answer(status, said)
+
+
+def _answer(status: int, said: msgspec.Struct, *headers: Header) -> Answer:
+    body = _encode(said)
+    return Answer(status, body, [*_COMMON, (b"content-length", str(len(body)).encode()), *headers])
 
 
 def as_http(answer: Answer) -> HttpResponse:
@@ -133,4 +133,5 @@ def as_http(answer: Answer) -> HttpResponse:
     return response
 
 
+SOLD_OUT = refused(Refused("sold_out", left=0))
 BROKEN = failed(500, "internal", "That was our fault.")

@@ -9,6 +9,9 @@ from django.conf import settings
 
 from orders.errors import Refused
 
+# Larger than any honest body by far; nginx's client_max_body_size is the same.
+LARGEST: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+
 T = TypeVar("T", bound=msgspec.Struct)
 
 
@@ -20,7 +23,7 @@ def parse(body: bytes | None, decoder: msgspec.json.Decoder[T], *, what: str) ->
     Raises:
         Refused: too large, no JSON, not of this form, or a field is there twice.
     """
-    if body is None or len(body) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+    if body is None or len(body) > LARGEST:
         raise Refused("body_too_large")
     try:
         found = decoder.decode(body)

@@ -14,7 +14,10 @@ from django.conf import settings
 
 from orders import line, purchase
 from orders.answers import Answer
+from orders.bodies import LARGEST
 from orders.purchase import Ask
+
+SESSION: str = settings.SESSION_COOKIE_NAME
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -45,33 +48,35 @@ async def leave_line(sale_id: int, scope: Any, receive: Receive, send: Send) -> 
 
 async def _ask(sale_id: int, scope: Any, receive: Receive) -> Ask | None:
     """What is asked; None when the client went away before saying it."""
-    sale_pass = key = attempt = cookie = b""
-    for name, value in scope["headers"]:  # in lower case; one that comes twice is joined, as Django joins it
-        if name == b"sale-pass":
-            sale_pass = sale_pass + b"," + value if sale_pass else value
-        elif name == b"idempotency-key":
-            key = key + b"," + value if key else value
-        elif name == b"idempotency-attempt":
-            attempt = attempt + b"," + value if attempt else value
-        elif name == b"cookie":
-            cookie = cookie + b"; " + value if cookie else value
+    headers = scope["headers"]  # names are in lower case
+    given = dict(headers)
+    if len(given) != len(headers):
+        given = _joined(headers)
     try:
-        body = await read_body(receive, at_most=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+        body = await read_body(receive, at_most=LARGEST)
     except WentAway:
         return None
     return Ask(
         sale_id,
-        session_key_in(cookie.decode("latin-1")),
-        sale_pass.decode("latin-1"),
-        key.decode("latin-1"),
-        attempt.decode("latin-1"),
+        session_key_in(given.get(b"cookie", b"").decode("latin-1")),
+        given.get(b"sale-pass", b"").decode("latin-1"),
+        given.get(b"idempotency-key", b"").decode("latin-1"),
+        given.get(b"idempotency-attempt", b"").decode("latin-1"),
         body,
     )
 
 
+def _joined(headers: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """A header that comes twice is one with both values, as Django joins them."""
+    given: dict[bytes, bytes] = {}
+    for name, value in headers:
+        between = b"; " if name == b"cookie" else b","
+        given[name] = given[name] + between + value if name in given else value
+    return given
+
+
 async def respond(send: Send, answer: Answer) -> None:
-    length = (b"content-length", str(len(answer.body)).encode())
-    await send({"type": "http.response.start", "status": answer.status, "headers": [*answer.headers, length]})
+    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
     await send({"type": "http.response.body", "body": answer.body})
 
 
@@ -97,10 +102,9 @@ async def read_body(receive: Receive, *, at_most: int) -> bytes | None:
 
 def session_key_in(cookie: str) -> str:
     """The session's cookie in a Cookie header, as Django reads it: the last of a name wins."""
-    name = settings.SESSION_COOKIE_NAME
     found = ""
     for part in cookie.split(";"):
-        before, equals, value = part.partition("=")
-        if equals and before.strip() == name:
+        name, equals, value = part.partition("=")
+        if equals and name.strip() == SESSION:
             found = value.strip()
     return found

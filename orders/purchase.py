@@ -10,7 +10,7 @@ from typing import Annotated
 
 import msgspec
 
-from orders import answers, passes, services
+from orders import admission, answers, passes, services
 from orders.admission import MOST_UNITS
 from orders.answers import Answer
 from orders.bodies import parse
@@ -35,26 +35,19 @@ class Ask(msgspec.Struct, gc=False):
     body: bytes | None
 
 
+MALFORMED_KEY = "The Idempotency-Key must be 8 to 100 letters, digits, '_' or '-'."
+
 _decoder = msgspec.json.Decoder(Purchase)
 
 
 async def buy(ask: Ask) -> Answer:
     try:
         user_id, holds, quantity = judge(ask)
-        if not holds:
-            return answers.ordered(
-                await services.recall_order(
-                    sale_id=ask.sale_id, user_id=user_id, idempotency_key=ask.key, quantity=quantity
-                )
-            )
+        if holds and ask.attempt == "1" and admission.is_sold_out(ask.sale_id):
+            return answers.SOLD_OUT
+        place = services.place_order if holds else services.recall_order
         return answers.ordered(
-            await services.place_order(
-                sale_id=ask.sale_id,
-                user_id=user_id,
-                idempotency_key=ask.key,
-                quantity=quantity,
-                first_attempt=ask.attempt == "1",
-            )
+            await place(sale_id=ask.sale_id, user_id=user_id, idempotency_key=ask.key, quantity=quantity)
         )
     except Refused as why:
         return answers.refused(why)
@@ -95,4 +88,6 @@ def judge(ask: Ask) -> tuple[int, bool, int]:
     user_id, holds = bearer(ask)
     if not ask.key:
         raise Refused("missing_idempotency_key")
+    if not admission.is_well_formed(ask.key):
+        raise Refused("invalid", MALFORMED_KEY)
     return user_id, holds, parse(ask.body, _decoder, what="an order").quantity

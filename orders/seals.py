@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
-from functools import lru_cache
+from collections.abc import Sequence
+from typing import Any
 
 from django.conf import settings
+from django.core.signals import setting_changed
 
-_FIELD = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _LONGEST = 1_000
 
 
@@ -30,13 +30,17 @@ class Seal:
     def __init__(self, purpose: str, *, fields: int) -> None:
         self._purpose = purpose
         self._dots = fields + 1
+        self._key_id = ""  # of the key that seals
+        self._keys: dict[str, hmac.HMAC] = {}  # every key that opens, hashed once, not for each seal
+        setting_changed.connect(self._forget)
 
     def close(self, *fields: str, bound: str = "") -> str:
-        """Fields are letters, digits, `_` and `-`, at least one."""
-        assert len(fields) == self._dots - 1, f"{len(fields)} fields, not {self._dots - 1}"
-        assert all(map(_FIELD.fullmatch, fields)), f"{fields} would not come apart again"
-        key_id, _ = _ring(self._purpose, settings.SECRET_KEY, tuple(settings.SECRET_KEY_FALLBACKS))
-        return ".".join((key_id, *fields, self._mac(key_id, fields, bound)))
+        """Fields are ASCII without dots."""
+        if not self._keys:
+            self._derive()
+        text = ".".join((self._key_id, *fields, self._mac(self._key_id, fields, bound)))
+        assert text.count(".") == self._dots, f"{fields} would not come apart again"
+        return text
 
     def open(self, text: str, *, bound: str = "") -> list[str]:
         """The fields.
@@ -51,19 +55,24 @@ class Seal:
             raise BrokenSeal("the MAC is another one")
         return fields
 
-    def _mac(self, key_id: str, fields: list[str] | tuple[str, ...], bound: str) -> str:
-        _, keys = _ring(self._purpose, settings.SECRET_KEY, tuple(settings.SECRET_KEY_FALLBACKS))
-        key = keys.get(key_id)
+    def _mac(self, key_id: str, fields: Sequence[str], bound: str) -> str:
+        """Over all lengths, then all fields."""
+        if not self._keys:
+            self._derive()
+        key = self._keys.get(key_id)
         if key is None:
             raise BrokenSeal("a key that we don't have")
-        mac = key.copy()  # the key is hashed once, not for each seal
-        mac.update("".join([f"{len(field)}:{field}," for field in (bound, *fields)]).encode())
+        mac = key.copy()
+        mac.update(f"{len(bound)},{','.join(map(str, map(len, fields)))}:{bound}{''.join(fields)}".encode())
         return mac.hexdigest()
 
+    def _derive(self) -> None:
+        for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
+            key = hmac.digest(secret.encode(), f"seal:{self._purpose}".encode(), "sha256")
+            key_id = hashlib.sha256(b"id:" + key).hexdigest()[:8]
+            self._keys[key_id] = hmac.new(key, digestmod="sha256")
+            self._key_id = self._key_id or key_id
 
-@lru_cache(maxsize=64)
-def _ring(purpose: str, secret: str, fallbacks: tuple[str, ...]) -> tuple[str, dict[str, hmac.HMAC]]:
-    """The id of the key that seals, and every key that opens by its id."""
-    derived = [hmac.digest(each.encode(), f"seal:{purpose}".encode(), "sha256") for each in (secret, *fallbacks)]
-    by_id = {hashlib.sha256(b"id:" + key).hexdigest()[:8]: hmac.new(key, digestmod="sha256") for key in derived}
-    return next(iter(by_id)), by_id
+    def _forget(self, *, setting: str, **_: Any) -> None:
+        if setting.startswith("SECRET_KEY"):
+            self._key_id, self._keys = "", {}

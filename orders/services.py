@@ -38,12 +38,8 @@ class Placed(msgspec.Struct, frozen=True, gc=False):
         return self.receipt.order_id
 
 
-async def place_order(
-    *, sale_id: int, user_id: int, idempotency_key: str, quantity: int, first_attempt: bool = False
-) -> Placed:
+async def place_order(*, sale_id: int, user_id: int, idempotency_key: str, quantity: int) -> Placed:
     """Ask the gate; on its yes the order is in the queue and on disk.
-
-    first_attempt: this key was never sent before.
 
     Raises:
         Refused: no order was placed, with the reason; `unavailable` if nobody knows.
@@ -51,11 +47,7 @@ async def place_order(
     _check(idempotency_key, quantity)
     try:
         admitted = await admission.ask(
-            sale_id=sale_id,
-            user_id=user_id,
-            idempotency_key=idempotency_key,
-            quantity=quantity,
-            first_attempt=first_attempt,
+            sale_id=sale_id, user_id=user_id, idempotency_key=idempotency_key, quantity=quantity
         )
     except NoGate as nobody:
         admitted = await _in_a_thread(_remembered, nobody.code, sale_id, user_id, idempotency_key, quantity)

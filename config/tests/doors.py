@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from http.cookies import SimpleCookie
 from typing import Any, NamedTuple
 
@@ -34,14 +33,32 @@ def by_django(client: Client, method: str, path: str, body: bytes, headers: dict
 
 
 def by_the_lane(client: Client, method: str, path: str, body: bytes, headers: dict[str, str]) -> Reply:
+    return _lane_reply(*async_to_sync(_call)(method, path, _with_cookies(client, headers), [body]))
+
+
+def _with_cookies(client: Client, headers: dict[str, str]) -> list[tuple[str, str]]:
     cookie = "; ".join(f"{name}={value.value}" for name, value in client.cookies.items())
-    sent: list[tuple[str, str]] = [("host", "testserver"), ("cookie", cookie), *headers.items()]
-    status, given, said = async_to_sync(_call)(method, path, sent, [body])
+    return [("host", "testserver"), ("cookie", cookie), *headers.items()]
+
+
+def _lane_reply(status: int, given: list[tuple[str, str]], said: bytes) -> Reply:
     cookies: SimpleCookie = SimpleCookie()
     for name, value in given:
         if name == "set-cookie":
             cookies.load(value)
     return _reply(status, said, {name: value for name, value in given if name != "set-cookie"}, cookies)
+
+
+def in_one_process(client: Client, posts: list[tuple[str, bytes, dict[str, str]]]) -> list[Reply]:
+    """One after the other through the lane of one event loop, which remembers between them."""
+
+    async def all_of_them() -> list[Any]:
+        try:
+            return [await _say("POST", path, _with_cookies(client, headers), [body]) for path, body, headers in posts]
+        finally:
+            await gate.aclose()
+
+    return [_lane_reply(*said) for said in async_to_sync(all_of_them)()]
 
 
 async def no_django(scope: Any, receive: Any, send: Any) -> None:
@@ -51,7 +68,16 @@ async def no_django(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def _call(
-    method: str, path: str, headers: list[tuple[str, str]], chunks: list[bytes], django: Callable[..., Any] = no_django
+    method: str, path: str, headers: list[tuple[str, str]], chunks: list[bytes]
+) -> tuple[int, list[tuple[str, str]], bytes]:
+    try:
+        return await _say(method, path, headers, chunks)
+    finally:
+        await gate.aclose()
+
+
+async def _say(
+    method: str, path: str, headers: list[tuple[str, str]], chunks: list[bytes]
 ) -> tuple[int, list[tuple[str, str]], bytes]:
     coming = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
     coming[-1]["more_body"] = False
@@ -65,10 +91,7 @@ async def _call(
 
     raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
     scope = {"type": "http", "method": method, "path": path, "headers": raw}
-    try:
-        await fast_lane(django)(scope, receive, send)
-    finally:
-        await gate.aclose()
+    await fast_lane(no_django)(scope, receive, send)
     start, *bodies = sent
     given = [(name.decode(), value.decode("latin-1")) for name, value in start["headers"]]
     return start["status"], given, b"".join(message["body"] for message in bodies)

@@ -12,7 +12,7 @@ from django.test import Client
 
 from config import sale_json
 from config.api import api
-from config.tests.doors import Reply, by_django, by_the_lane, poll_together
+from config.tests.doors import Reply, by_django, by_the_lane, in_one_process, poll_together
 from inventory import approval, room
 from orders.errors import REASONS
 from orders.models import Offer
@@ -173,6 +173,24 @@ class TestTheLine:
         waits = by_the_lane(*order)
         assert (waits.status, b"not_your_turn" in waits.body) == (429, True)
         assert waits.headers["retry-after"] == "2"
+
+
+def test_sold_out_is_remembered_for_first_attempts_and_later_ones_are_looked_up(browser, valkey, open_sale):  # noqa: F811
+    """Three in one process: one who buys the last unit, one who is told so by Redis, one who is told without it."""
+    open_sale(stock=1)
+    mine, other, late = (
+        {"Idempotency-Key": key, "Idempotency-Attempt": attempt, **own_pass(browser)}
+        for key, attempt in (("first-try", "1"), ("other-try", "2"), ("later-try", "1"))
+    )
+    path, later = "/api/sales/7/orders", mine | {"Idempotency-Attempt": "2"}
+
+    bought, told, remembered, again = in_one_process(
+        browser, [(path, ONE, headers) for headers in (mine, other, late, later)]
+    )
+
+    assert bought.status == 202
+    assert (told.status, told.body) == (remembered.status, remembered.body)
+    assert again == bought
 
 
 def test_without_redis_both_doors_say_503(browser, settings):

@@ -27,8 +27,13 @@ def run(story: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
     return asyncio.run(told())
 
 
-def admit(user: int, key: str = "first-try", quantity: int = 1, *, first_attempt: bool = False) -> Awaitable[Any]:
-    return gate.admit(sale_id=7, user_id=user, idempotency_key=key, quantity=quantity, first_attempt=first_attempt)
+def admit(user: int, key: str = "first-try", quantity: int = 1) -> Awaitable[Any]:
+    return gate.admit(sale_id=7, user_id=user, idempotency_key=key, quantity=quantity)
+
+
+async def first_attempt(user: int) -> str:
+    """What orders tells somebody whose key is new."""
+    return "sold_out" if gate.is_sold_out(7) else str((await admit(user)).outcome)
 
 
 async def together(*asked: Awaitable[Any]) -> list[Any]:
@@ -136,12 +141,12 @@ class TestSoldOut:
     def test_first_attempts_are_answered_without_asking(self, valkey, open_sale, scripts):
         open_sale(stock=1)
 
-        async def story() -> list[Any]:
+        async def story() -> list[str]:
             await admit(1)
-            told = [await admit(2, first_attempt=True)]
-            return told + await together(*(admit(user, first_attempt=True) for user in range(10, 30)))
+            assert not gate.is_sold_out(7), "nobody was told so yet"
+            return [await first_attempt(user) for user in range(2, 30)]
 
-        assert [answer.outcome for answer in run(story)] == ["sold_out"] * 21
+        assert run(story) == ["sold_out"] * 28
         assert scripts == [1, 1]
 
     def test_a_later_attempt_always_asks(self, valkey, open_sale):
@@ -149,48 +154,46 @@ class TestSoldOut:
         open_sale(stock=1)
 
         async def story() -> list[Any]:
-            first = await admit(1, first_attempt=True)
-            await admit(2, first_attempt=True)
-            return [first, await admit(1), await admit(2)]
+            first = await admit(1)
+            await admit(2)
+            assert gate.is_sold_out(7)
+            return [first, await admit(1)]
 
-        first, again, other = run(story)
+        first, again = run(story)
 
-        assert (again.body, other.outcome) == (first.body, "sold_out")
+        assert again.body == first.body
 
     def test_too_few_for_one_is_enough_for_another(self, valkey, open_sale):
         open_sale(stock=1)
 
-        async def story() -> list[Any]:
-            return [await admit(1, quantity=2, first_attempt=True), await admit(2, first_attempt=True)]
+        async def story() -> list[str]:
+            return [(await admit(1, quantity=2)).outcome, await first_attempt(2)]
 
-        assert [answer.outcome for answer in run(story)] == ["sold_out", "admitted"]
+        assert run(story) == ["sold_out", "admitted"]
 
     def test_it_is_forgotten_within_a_second_of_stock_coming_back(self, valkey, open_sale):
         open_sale(stock=1)
 
         async def story() -> float:
             await admit(1)
-            await admit(2, first_attempt=True)
+            await admit(2)
             gate.apply_movements(sale_id=7, movements=[Movement(ledger_id=1, quantity=1, user_id=1)])
             back = time.monotonic()
-            while (await admit(3, first_attempt=True)).outcome == "sold_out":
+            while await first_attempt(3) == "sold_out":
                 assert time.monotonic() < back + 5
                 await asyncio.sleep(0.01)
             return time.monotonic() - back
 
         assert run(story) < 1.0
 
-    def test_a_sale_is_not_sold_out_because_another_one_is(self, valkey, open_sale, now_ms):
+    def test_a_sale_is_not_sold_out_because_another_one_is(self, valkey, open_sale):
         open_sale(stock=0)
-        terms = gate.Terms(1999, now_ms - 1000, now_ms + 100_000, 5)
-        gate.open_gate(sale_id=8, terms=terms, stock=5, epoch=1)
 
-        async def story() -> str:
-            await admit(1, first_attempt=True)
-            other = await gate.admit(sale_id=8, user_id=1, idempotency_key="first-try", quantity=1, first_attempt=True)
-            return str(other.outcome)
+        async def story() -> tuple[bool, bool]:
+            await admit(1)
+            return gate.is_sold_out(7), gate.is_sold_out(8)
 
-        assert run(story) == "admitted"
+        assert run(story) == (True, False)
 
 
 @pytest.mark.parametrize("moment", ["stock added", "window moved"])
