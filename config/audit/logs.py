@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -59,7 +60,7 @@ def tables(client: redis.Redis, fences: Iterable[Fence]) -> dict[str, Iterable[R
     found: dict[str, list[Row]] = {
         name: []
         for name in ("partitions", "later", "groups", "pending", "held", "heads", "marks", "envelopes", "gates",
-                     "buyers", "applied", "entries", "placed", "announced", "answers")
+                     "buyers", "applied", "entries", "misplaced", "placed", "announced", "answers")
     }  # fmt: skip
     for fence in fences:
         where = (fence.topic, fence.partition)
@@ -74,6 +75,7 @@ def tables(client: redis.Redis, fences: Iterable[Fence]) -> dict[str, Iterable[R
         _groups(fence, found)
         _gate(client, fence, found)
         states = _States(fence)
+        first = int(client.hget(keys.layout(fence.topic), "first") or 0)  # 0: its partitions are its keys
         first_of_this = len(found["placed"])
         for ms, n, fields in _entries(client, keys.log(*where)):
             message_id = text(fields.get(b"id", b"")) or f"{ms}-{n}"
@@ -81,6 +83,8 @@ def tables(client: redis.Redis, fences: Iterable[Fence]) -> dict[str, Iterable[R
             fenced = (ms, n) <= fence.last
             due_ms = _whole(text(fields[b"d"])) if b"d" in fields else None
             found["entries"].append((*where, position((ms, n)), fenced, message_id, name, key, due_ms))
+            if first and (belongs := _belongs(fence, first, key, (ms, n))) != fence.partition:
+                found["misplaced"].append((*where, position((ms, n)), key, belongs))
             if fence.topic == _PLACED:
                 state = states.of((ms, n), message_id)
                 found["placed"] += _placed(fields.get(b"b", b""), ms, message_id, state)
@@ -196,6 +200,15 @@ def _placed(body: bytes, entry_ms: int | None, message_id: str, state: str) -> I
 def _announced(body: bytes) -> Iterator[Row]:
     if a := _decode(body, Announcement):
         yield (a.sale_id, a.starts_at_ms, a.ends_at_ms, a.per_user_limit, a.price_cents)
+
+
+def _belongs(fence: Fence, first: int, key: str, entry: Offset) -> str:
+    """The partition of a key when this entry was appended: partitions split in two, at an offset each noted."""
+    generation = (int(fence.partition) // first).bit_length()  # the one it was made in
+    for name, last in fence.counters.items():
+        if name.startswith("switch:") and entry > offset(last):
+            generation = max(generation, int(name.removeprefix("switch:")))
+    return str(zlib.crc32(key.encode()) % (first << generation))
 
 
 def _leaving(record: str) -> str:

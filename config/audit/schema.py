@@ -19,6 +19,8 @@ CREATE TEMP TABLE partitions (topic text, partition text, appended bigint, trimm
                               last_deleted text);
 -- Delayed messages that are not in the log yet; set_ is later and drafts, each in both, or leaving, by itself.
 CREATE TEMP TABLE later (topic text, partition text, message_id text, set_ text);
+-- Entries that were appended to a partition their key did not belong to then, as the topic had grown.
+CREATE TEMP TABLE misplaced (topic text, partition text, position bigint, key text, belongs text);
 CREATE TEMP TABLE pending (topic text, partition text, name text, position bigint);
 -- Messages a group holds outside the log, each with an envelope: set_ is retry, holders, parked, dead or
 -- leaving: on its way to the partition that its key moved to.

@@ -64,6 +64,10 @@ RULE = Rule(
                           partition, last_deleted)
             FROM partitions WHERE last_deleted <> '0-0'"""),
         Check("""
+            SELECT format('%s/%s: entry %s of key %s was appended there, and the key belongs to %s', topic, partition,
+                          position, key, belongs)
+            FROM misplaced"""),
+        Check("""
             SELECT format('%s/%s, %s: entry %s is pending and gone from the log', w.topic, w.partition, w.name,
                           w.position)
             FROM pending w LEFT JOIN entries e USING (topic, partition, position) WHERE e.position IS NULL"""),

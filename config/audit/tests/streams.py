@@ -13,6 +13,9 @@ from config.audit.tests.sabotage import breaks
 from config.audit.tests.scene import Scene
 from inventory import keys as gate_keys
 from queueing import keys
+from queueing.conf import make_broker
+from queueing.layout import Layout
+from queueing.message import new_id
 from shop.services import schedule_sale
 
 REDIS: list[Any] = []
@@ -164,6 +167,31 @@ def the_gate_would_answer_another_price(s: Scene) -> str:
 def an_acknowledgement_was_counted_twice(s: Scene) -> str:
     s.redis.hincrby(keys.counters("orders.placed", str(s.world.kettles.pk), "notifications"), "acked", 1)
     return f"orders.placed/{s.world.kettles.pk}, notifications: 8 acknowledged by the counter"
+
+
+@breaking(6)
+def a_move_to_another_partition_was_counted_and_not_made(s: Scene) -> str:
+    s.redis.hincrby(keys.counters("orders.placed", str(s.world.kettles.pk), "orders"), "moved", 1)
+    return f"orders.placed/{s.world.kettles.pk}, orders: 7 done + 0 held by the group + 0 purged, but 7"
+
+
+@breaking(6)
+def an_event_was_told_to_a_partition_that_its_key_had_left(s: Scene) -> str:
+    """By a producer that nobody had told that the topic grew."""
+    broker = make_broker()
+    broker.grow("orders.events", 8)
+    key = next(key for key in map(str, range(99)) if Layout(8).partition_of(key) == "5")
+    s.redis.xadd(keys.log("orders.events", "1"), {"id": new_id(), "k": key, "n": "tests.Nothing"})
+    s.redis.hincrby(keys.meta("orders.events", "1"), "appended", 1)
+    broker.redis.close()
+    return f"of key {key} was appended there, and the key belongs to 5"
+
+
+@breaking(6)
+def a_delayed_message_left_and_never_arrived(s: Scene) -> str:
+    where = s.remind()
+    s.redis.hincrby(keys.meta(*where), "moved", -1)
+    return f"{where[0]}/{where[1]}: 1 scheduled + -1 moved here, but 0 promoted + 0 cancelled + 1 waiting"
 
 
 @breaking(6)

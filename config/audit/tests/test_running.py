@@ -17,7 +17,7 @@ from config.audit.tests.scene import park_a_follower
 from config.audit.tests.world import World
 from config.audit.verdict import Verdict
 from queueing import keys
-from queueing.broker import BEGINNING, END
+from queueing.broker import BEGINNING, END, Failure
 from queueing.conf import make_broker, subscriptions
 from queueing.inbox import inbox
 from queueing.message import Message, new_id
@@ -202,3 +202,51 @@ def test_a_group_that_was_put_elsewhere_is_judged_from_there(
     world.settle()
     _no_false_alarm(audit())
     assert all(row.lag == 0 for row in broker.stats({"notifications": ["orders.events"]}))
+
+
+def test_a_topic_that_grows_is_accounted_for_at_every_step(
+    world: World, audit: Callable[..., Verdict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Retries, dead letters and delayed messages move; the audit looks while they are between two partitions."""
+    broker, topic = make_broker(), "orders.events"
+    relay = Relay(broker)
+    relay.own_lanes()
+    for name in ("jon", "bob"):
+        world.ask(name, key=f"{name}-wants-another")
+    drained = [Worker(sub, broker, middlewares=[inbox(group)], collect_s=0) for group, sub in subscriptions().items()]
+    while sum(worker.step(0) for worker in drained if worker.subscription.group == "orders"):
+        relay.step()
+    in_an_hour = time.time_ns() // 1_000_000 + 3_600_000
+    for key in map(str, range(20)):
+        nothing = Message(new_id(), topic, key, "tests.Nothing", 1, b"{}", 0)
+        broker.produce([nothing, replace(nothing, id=new_id(), deliver_at_ms=in_an_hour)])
+    held = broker.read("inventory", "nobody", [topic], 100, 0)
+    assert len(held) > 20
+    for n, delivery in enumerate(held):
+        if n % 2:
+            broker.bury("inventory", "nobody", delivery, Failure("burnt"))
+        else:
+            broker.retry("inventory", "nobody", delivery, 3_600, Failure("burnt"), count=True)
+    looked = []
+
+    def looked_after(name: str, script: Callable[..., object]) -> Callable[..., object]:
+        def run(*args: object, **kwargs: object) -> object:
+            reply = script(*args, **kwargs)
+            if name.startswith(("split", "later_", "held", "open")) and reply and looked.count(name) < 2:
+                looked.append(name)
+                _no_false_alarm(audit())
+            return reply
+
+        return run
+
+    monkeypatch.setattr(broker, "_scripts", {name: looked_after(name, s) for name, s in broker._scripts.items()})
+    broker.grow(topic, 8)
+    broker.read("inventory", "nobody", [topic], 100, 0)
+
+    assert {"split_switch", "later_leave", "later_arrive", "held_leave", "held_arrive", "held_left", "open"} <= {
+        *looked
+    }
+    rows = broker.stats({"inventory": [topic]})
+    assert sum(row.moved for row in rows) == 0 < sum(row.moved for row in rows if int(row.partition) >= 4)
+    monkeypatch.undo()
+    relay.release_lanes()
