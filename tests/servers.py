@@ -77,6 +77,17 @@ def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server.stop()
 
 
+@pytest.fixture
+def own_redis_url(tmp_path: Path) -> Iterator[str]:
+    """A Valkey of one test's own: what the test does to the whole server, others of the run would suffer from."""
+    server = Valkey(tmp_path / "valkey", settings={"appendfsync": "no"})
+    server.start()
+    try:
+        yield server.url
+    finally:
+        server.stop()
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """A test empties Redis on purpose: what this process told the buyers of the one before is forgotten."""
     approval = sys.modules.get("inventory.approval")

@@ -68,23 +68,6 @@ def test_an_emptied_redis_gets_its_groups_back(broker: RedisStreamsBroker, clien
     assert len(broker.read("cooks", "ada", ["parcels"], 10, 0)) == 1
 
 
-def test_a_full_redis_refuses_to_append_and_still_lets_go(broker: RedisStreamsBroker, client: redis.Redis) -> None:
-    broker.produce([parcel(), parcel(), parcel()])
-    one, two, three = broker.read("cooks", "ada", ["parcels"], 10, 0)
-    client.config_set("maxmemory", 1)
-    try:
-        with pytest.raises(BrokerUnavailable, match="OutOfMemory"):
-            broker.produce([parcel()])
-        assert broker.ack("cooks", "ada", [one]) == 1
-        assert broker.retry("cooks", "ada", two, 1, _why(), count=True)
-        assert broker.bury("cooks", "ada", three, _why())
-    finally:
-        client.config_set("maxmemory", 0)
-
-    [row] = [r for r in broker.stats({"cooks": ["parcels"]}) if r.appended]
-    assert (row.appended, row.acked, row.done, row.delayed, row.dead) == (3, 3, 1, 1, 1)
-
-
 def test_an_entry_another_program_wrote_becomes_a_message_that_can_be_buried(
     broker: RedisStreamsBroker, client: redis.Redis
 ) -> None:

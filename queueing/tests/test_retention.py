@@ -55,26 +55,6 @@ def test_a_long_log_is_trimmed_in_bounded_steps(
     assert client.hget(META, "trimmed") == b"990"
 
 
-def test_a_full_redis_is_trimmed_all_the_same(broker: RedisStreamsBroker, client: redis.Redis) -> None:
-    write(broker, 100)
-    read_all(broker)
-    client.config_set("maxmemory", 1)
-    try:
-        assert broker.trim("diary", ["aunts"]) == 90
-    finally:
-        client.config_set("maxmemory", 0)
-
-
-def test_a_consumer_starts_on_a_full_redis(broker: RedisStreamsBroker, client: redis.Redis) -> None:
-    """Otherwise nobody could drain it."""
-    write(broker, 5)
-    client.config_set("maxmemory", 1)
-    try:
-        assert len(read_all(broker)) == 5
-    finally:
-        client.config_set("maxmemory", 0)
-
-
 def test_a_trim_while_a_position_is_counted_is_noticed(
     broker: RedisStreamsBroker, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
