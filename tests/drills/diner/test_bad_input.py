@@ -35,7 +35,7 @@ def test_what_cannot_be_read_is_buried_and_what_is_only_large_is_served(crew: Cr
     crew.ordered = 6
     crew.order(5)
 
-    crew.hire(mode=mode)
+    crew.hire(mode=mode, lease_s=10)  # five megabytes take their time on a busy machine
     crew.wait_for(lambda: (crew.total()["done"], crew.total()["dead"], crew.total()["lag"]) == (12, 6, 0), "12 done")
 
     crew.each_was_served_once()
