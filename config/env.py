@@ -49,6 +49,18 @@ class Env(BaseSettings):
     orders_rate: int = Field(default=5_000, ge=1, description="of these, requests a second to place an order")
     orders_burst: int = Field(default=250, ge=1, description="how many more than that at once")
     orders_in_flight: int = Field(default=256, ge=1, description="how many of them may be under way at a time")
+    user_rate: float = Field(
+        default=10, ge=0, description="attempts a second of one shopper to buy in one sale; 0: any number"
+    )
+    user_burst: int = Field(default=20, ge=1, description="how many of them at once")
+    address_rate: float = Field(
+        default=50, ge=0, description="attempts a second from one address to buy in one sale; 0: any number"
+    )
+    address_burst: int = Field(default=200, ge=1, description="how many of them at once")
+    sign_in_rate: float = Field(
+        default=1, ge=0, description="log-ins and registrations a second from one address; 0: any number"
+    )
+    sign_in_burst: int = Field(default=30, ge=1, description="how many of them at once")
     trusted_proxies: str = Field(
         default="127.0.0.2",
         description="comma-separated networks whose X-Forwarded-For is believed; 127.0.0.2 is the load generator's",

@@ -42,6 +42,12 @@ def unavailable(request: HttpRequest) -> HttpResponse:
     return response
 
 
+def too_often(request: HttpRequest, *, retry_after_s: int) -> HttpResponse:
+    response = _answer(request, 429, "rate_limited", "Too many tries", message=f"Try again in {retry_after_s} s.")
+    response["Retry-After"] = str(retry_after_s)
+    return response
+
+
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form came from another page or an old tab."""
     return _answer(request, 403, "csrf_failed", "This form is too old", message=reason, page="csrf")

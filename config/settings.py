@@ -47,6 +47,7 @@ AUTH_USER_MODEL = "shop.User"
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "config.csp.content_security_policy",
+    "config.sign_in.sign_ins_per_address",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -238,6 +239,11 @@ SHARED = "public, max-age=1, stale-while-revalidate=2, stale-if-error=10"
 GATEWAY = env.gateway
 GATEWAY_LIMIT = (env.gateway_rate, env.gateway_burst, env.gateway_in_flight)
 ORDERS_LIMIT = (env.orders_rate, env.orders_burst, env.orders_in_flight)
+# Attempts to buy in one sale (admit.lua): a second, and at once; 0 a second is any number.
+RATE_PER_USER = (env.user_rate, env.user_burst)
+RATE_PER_ADDRESS = (env.address_rate, env.address_burst)
+# Log-ins and registrations of one address (config/sign_in.py): each costs scrypt's 145 ms of a core, on purpose.
+SIGN_IN_RATE = (env.sign_in_rate, env.sign_in_burst)
 TRUSTED_PROXIES = [ip_network(network.strip()) for network in env.trusted_proxies.split(",") if network.strip()]
 
 METRICS_TOKEN = env.metrics_token

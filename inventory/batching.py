@@ -45,6 +45,7 @@ class Member(NamedTuple):
     user_id: int
     idempotency_key: str
     quantity: int
+    client: str
 
 
 class Batcher:
@@ -53,7 +54,7 @@ class Batcher:
     def __init__(self, sale_id: int) -> None:
         self._loop = asyncio.get_running_loop()
         self._names = key_names(sale_id)
-        self._head = [sale_id, ORDER_PLACED, ORDER_PLACED_VERSION]
+        self._head = head(sale_id)
         self._waiting: deque[Member] = deque()
         self._flying: asyncio.Task[None] | None = None
         self._connection: AbstractConnection | None = None
@@ -66,14 +67,14 @@ class Batcher:
         """
         return self._loop.time() < self._sold_out_until
 
-    def ask(self, *, user_id: int, idempotency_key: str, quantity: int) -> asyncio.Future[Decision]:
+    def ask(self, *, user_id: int, idempotency_key: str, quantity: int, client: str = "") -> asyncio.Future[Decision]:
         """The decision, within ANSWER_WITHIN_S; or GateUnavailable."""
         now = self.asked_at = self._loop.time()
         answer: asyncio.Future[Decision] = self._loop.create_future()
         if len(self._waiting) >= MOST_WAITING:
             answer.set_exception(GateUnavailable(f"{MOST_WAITING} purchases wait already"))
         else:
-            self._waiting.append(Member(answer, now, user_id, idempotency_key, quantity))
+            self._waiting.append(Member(answer, now, user_id, idempotency_key, quantity, client))
             if self._flying is None:
                 self._flying = self._loop.create_task(self._fly())
         return answer
@@ -101,8 +102,8 @@ class Batcher:
             GateUnavailable: nobody knows what became of these.
         """
         arguments = list(self._head)
-        for _, _, user_id, idempotency_key, quantity in members:
-            arguments += (user_id, idempotency_key, quantity, new_id(), new_id())
+        for _, _, user_id, idempotency_key, quantity, client in members:
+            arguments += (user_id, idempotency_key, quantity, new_id(), new_id(), client)
         sent_at = self._loop.time()
         # Whoever waited behind a slow script has waited already: a second is for all of it.
         async with link.bounded(until=members[0].asked_at + ANSWER_WITHIN_S):
@@ -179,6 +180,11 @@ async def aclose() -> None:
     """Close the running loop's batchers; who waits is not answered."""
     for each in list(_by_loop.pop(asyncio.get_running_loop(), {}).values()):
         await each.aclose()
+
+
+def head(sale_id: int) -> list[str | int | float]:
+    """What comes before the members in ARGV of admit.lua."""
+    return [sale_id, ORDER_PLACED, ORDER_PLACED_VERSION, *settings.RATE_PER_USER, *settings.RATE_PER_ADDRESS]
 
 
 def key_names(sale_id: int) -> list[str]:

@@ -46,24 +46,29 @@ MOST_UNITS = 100  # of one order
 _NUMBERS = ("stock", "initial", "price_cents", "starts_at_ms", "ends_at_ms", "per_user_limit", "epoch", "seq")
 
 
-async def admit(*, sale_id: int, user_id: int, idempotency_key: str, quantity: int) -> Decision:
+async def admit(*, sale_id: int, user_id: int, idempotency_key: str, quantity: int, client: str = "") -> Decision:
     """Decide on one purchase, together with whatever else of its sale arrives meanwhile (inventory/batching.py).
+
+    client: the address it comes from, whose attempts are counted; '' is nobody's.
 
     Raises:
         ValueError: a malformed key or quantity; nothing was asked.
         GateUnavailable: no answer within a second; unknown, ask again with the same key.
     """
     _check(idempotency_key, quantity)
-    return await batching.batcher(sale_id).ask(user_id=user_id, idempotency_key=idempotency_key, quantity=quantity)
+    return await batching.batcher(sale_id).ask(
+        user_id=user_id, idempotency_key=idempotency_key, quantity=quantity, client=client
+    )
 
 
-def admit_sync(*, sale_id: int, user_id: int, idempotency_key: str, quantity: int) -> Decision:
+def admit_sync(*, sale_id: int, user_id: int, idempotency_key: str, quantity: int, client: str = "") -> Decision:
     """As `admit`, alone, for code without an event loop."""
     _check(idempotency_key, quantity)
-    member: list[str | int] = [user_id, idempotency_key, quantity, new_id(), new_id()]
-    head = (sale_id, batching.ORDER_PLACED, batching.ORDER_PLACED_VERSION)
+    member: list[str | int] = [user_id, idempotency_key, quantity, new_id(), new_id(), client]
     with link.gate_errors():
-        [reply], is_safe = script("admit").run_acknowledged(batching.key_names(sale_id), [*head, *member])
+        [reply], is_safe = script("admit").run_acknowledged(
+            batching.key_names(sale_id), [*batching.head(sale_id), *member]
+        )
     if not is_safe and reply[0] == b"admitted":
         raise GateUnavailable(f"fewer than {settings.REPLICAS_TO_ACK} replicas have it")
     return batching.decision_of(reply)

@@ -15,6 +15,9 @@ one script which decides reaches them and the admission log together.
                                                 times 1,000), at (Redis's clock, ms), lapsed, s<second mod 128> (what
                                                 was granted by that second)
     gate:{orders.placed:<sale>}:claims   zset   user id → place, of the turns used lately
+    gate:{orders.placed:<sale>}:rate:user:<user id>, …:rate:address:<client's address>
+                                         string when this one's attempts will have been forgotten, in microseconds;
+                                                expires then (admit.lua makes the names)
     gate:{orders.placed:<sale>}:once:<name>
                                          string its name was said in this sale (a spent proof of work); expires
 """

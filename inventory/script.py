@@ -21,21 +21,21 @@ class Script:
     text: str
     sha: str
 
-    def run(self, keys: Sequence[str], args: Sequence[str | int]) -> Any:
+    def run(self, keys: Sequence[str], args: Sequence[str | int | float]) -> Any:
         client = link.client()
         try:
             return client.evalsha(self.sha, len(keys), *keys, *args)
         except NoScriptError:
             return client.eval(self.text, len(keys), *keys, *args)
 
-    async def arun(self, keys: Sequence[str], args: Sequence[str | int]) -> Any:
+    async def arun(self, keys: Sequence[str], args: Sequence[str | int | float]) -> Any:
         client = link.async_client()
         try:
             return await client.evalsha(self.sha, len(keys), *keys, *args)
         except NoScriptError:
             return await client.eval(self.text, len(keys), *keys, *args)
 
-    def run_acknowledged(self, keys: Sequence[str], args: Sequence[str | int]) -> tuple[Any, bool]:
+    def run_acknowledged(self, keys: Sequence[str], args: Sequence[str | int | float]) -> tuple[Any, bool]:
         """Also whether settings.REPLICAS_TO_ACK replicas have what it wrote: WAIT follows on the same connection."""
         wanted: int = settings.REPLICAS_TO_ACK
         if not wanted:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtests import history, report, summary
+from loadtests.edge import source_for
 from loadtests.machine import machine
 from loadtests.plan import ALL_INSIDE, VARIABLE, Plan
 from loadtests.stack import BASE, Stack, StackFailed, shop
@@ -68,6 +69,7 @@ def run(stack: Stack, options: argparse.Namespace) -> dict[str, Any]:
             sale_file=str(sale_file),
             log_ins_at_once=options.log_ins,
             seed=options.seed,
+            source=source_for(stack.url),
         )
         started_at, began = datetime.now(UTC), time.monotonic()
         locust = _shoppers(stack, plan, Path(folder), options)

@@ -19,6 +19,7 @@ class Plan:
     history: where shoppers write what they are told. sale_file: a file that will hold the sale's id once it is
     scheduled, which is when all have logged in. log_ins_at_once: a log-in costs the shop 150 ms of a core on purpose
     (scrypt), so a crowd that logs in all at once measures nothing but that. give_up_s: how long one follows an order.
+    source: the address to speak from (loadtests/edge.py).
     """
 
     usernames: list[str]
@@ -31,6 +32,7 @@ class Plan:
     declines_first: float = 0.05
     give_up_s: float = 60.0
     show_progress: bool = True
+    source: str | None = None
 
     def write(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self)))

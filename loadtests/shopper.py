@@ -17,12 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import gevent
+import gevent.socket
 from gevent.lock import BoundedSemaphore
+from geventhttpclient.connectionpool import ConnectionPool
 from locust import FastHttpUser, events, task
 from locust.exception import StopUser
 
 from loadtests import answers
 from loadtests.answers import FAIL, INFO, OK, Answer
+from loadtests.edge import client_address
 from loadtests.history import History
 from loadtests.plan import ALL_INSIDE, Plan
 from loadtests.progress import Progress
@@ -60,15 +63,31 @@ def _watch(environment: Any, **_: Any) -> None:
     gevent.spawn(look)
 
 
+def _from_the_edge(_: ConnectionPool, family: int, kind: int, protocol: int) -> gevent.socket.socket:
+    connection = gevent.socket.socket(family, kind, protocol)
+    if plan.source and family == gevent.socket.AF_INET:
+        connection.bind((plan.source, 0))
+    return connection
+
+
+# Neither Locust nor its client has an option for it.
+ConnectionPool._create_tcp_socket = _from_the_edge
+
+
 class Shopper(FastHttpUser):
     connection_timeout = 10.0
     network_timeout = 10.0
 
+    def __init__(self, environment: Any) -> None:
+        self.number = next(_numbers)
+        # A different address for each, said by an edge that the shop trusts.
+        self.default_headers = {"X-Forwarded-For": client_address(self.number)}
+        super().__init__(environment)
+
     def on_start(self) -> None:
-        number = next(_numbers)
-        if number >= len(plan.usernames):
+        if self.number >= len(plan.usernames):
             raise StopUser
-        self.name = plan.usernames[number]
+        self.name = plan.usernames[self.number]
         self.dice = random.Random(f"{plan.seed}-{self.name}")
 
     @task
@@ -165,7 +184,7 @@ class Shopper(FastHttpUser):
         ) as response:
             retry_after = response.headers.get("Retry-After") if response.headers else None
             answer = answers.read(response.status_code, response.text, retry_after)
-            if answer.outcome == OK or answer.code in {"sold_out", "queue_full", "over_limit"}:
+            if answer.outcome == OK or answer.code in {"sold_out", "queue_full", "over_limit", "busy"}:
                 response.success()
             else:
                 response.failure(f"{answer.code}")

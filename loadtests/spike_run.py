@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 from loadtests import history, spike_figures, spike_report
 from loadtests.counters import Counters, watching_the_backlog
+from loadtests.edge import source_for
 from loadtests.machine import machine
 from loadtests.spike_verdict import thresholds
 from loadtests.stack import BASE, Stack, StackFailed, shop
@@ -36,7 +37,6 @@ SCOPE_UNPIPELINED = (
     "It tests the rate of requests on kept connections, one at a time on each. It does not test TCP or TLS handshakes. "
     "Latency begins when a request was meant to leave."
 )
-EDGE_ADDRESS = "127.0.0.2"  # in the shop's TRUSTED_PROXIES, by default
 WORKED_OFF_PER_S = 1_000  # the cap of the group `orders`
 RULES = range(100)  # the audit's exit code counts broken rules
 
@@ -136,7 +136,7 @@ def _prepare(stack: Stack, folder: Path, options: argparse.Namespace) -> SpikePl
     return SpikePlan(
         host=host,
         port=parts.port or 80,
-        source=EDGE_ADDRESS if host.startswith("127.") or host == "localhost" else None,
+        source=source_for(stack.url),
         sale_id=sale,
         rate=options.rate,
         seconds=options.seconds,

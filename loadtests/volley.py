@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from loadtests.edge import client_address
+
 VARIABLE = "SPIKE_PLAN"
 TICK_S = 0.005  # what was meant for the last five milliseconds leaves together, so up to five milliseconds late
 
@@ -96,11 +98,6 @@ def salvos(shots: Sequence[Shot], *, connections: int, depth: int) -> list[Salvo
         found[-1].shots.append(shot)
         inside += 1
     return found
-
-
-def client_address(number: int) -> str:
-    """A different one for each request, of a network that is nobody's."""
-    return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
 
 
 def _shot(plan: SpikePlan, number: int, user_id: str, session_key: str, sale_pass: str) -> Shot:

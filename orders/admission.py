@@ -56,7 +56,7 @@ def is_sold_out(sale_id: int) -> bool:
     return gate.is_sold_out(sale_id)
 
 
-async def ask(*, sale_id: int, user_id: int, idempotency_key: str, quantity: int) -> Admission:
+async def ask(*, sale_id: int, user_id: int, idempotency_key: str, quantity: int, client: str = "") -> Admission:
     """Ask the gate for `quantity` units.
 
     Raises:
@@ -65,17 +65,19 @@ async def ask(*, sale_id: int, user_id: int, idempotency_key: str, quantity: int
     """
     try:
         decision = await gate.admit(
-            sale_id=sale_id, user_id=user_id, idempotency_key=idempotency_key, quantity=quantity
+            sale_id=sale_id, user_id=user_id, idempotency_key=idempotency_key, quantity=quantity, client=client
         )
     except GateUnavailable as error:
         raise Refused("unavailable") from error
     return _admission(decision)
 
 
-def ask_sync(*, sale_id: int, user_id: int, idempotency_key: str, quantity: int) -> Admission:
+def ask_sync(*, sale_id: int, user_id: int, idempotency_key: str, quantity: int, client: str = "") -> Admission:
     """As `ask`, for code without an event loop."""
     try:
-        decision = gate.admit_sync(sale_id=sale_id, user_id=user_id, idempotency_key=idempotency_key, quantity=quantity)
+        decision = gate.admit_sync(
+            sale_id=sale_id, user_id=user_id, idempotency_key=idempotency_key, quantity=quantity, client=client
+        )
     except GateUnavailable as error:
         raise Refused("unavailable") from error
     return _admission(decision)
@@ -193,6 +195,8 @@ def _admission(decision: Decision) -> Admission:
             raise Refused("sold_out", some, left=decision.number)
         case "wait":
             raise Refused("not_your_turn", f"It is not your turn yet: {decision.number + 1} before you.")
+        case "rate_limited":
+            raise Refused("rate_limited", retry_after_s=ceil(decision.number / 1000))
         case "queue_full":
             raise Refused("queue_full", retry_after_s=ceil(decision.retry_after_s))
         case code:

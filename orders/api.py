@@ -120,6 +120,7 @@ def _ask(request: HttpRequest, sale_id: int) -> Ask:
         key=headers.get("Idempotency-Key", ""),
         attempt=headers.get("Idempotency-Attempt", ""),
         body=_raw_body(request),
+        client=request.META.get("REMOTE_ADDR", ""),
     )
 
 

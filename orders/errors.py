@@ -37,6 +37,7 @@ REASONS: dict[str, Reason] = {
     "over_limit": Reason(409, "That is more than one shopper may buy in this sale."),
     "body_too_large": Reason(413, "The body is too large; an order is a few bytes."),
     "invalid": Reason(422, "The body is not an order."),
+    "rate_limited": Reason(429, "You ask too often. Nothing was ordered; try again in a moment.", 1),
     "queue_full": Reason(429, "Too many orders are waiting. Nothing was ordered; try again shortly.", 5),
     "unavailable": Reason(
         503, "We can't take orders this moment. Try again with the same Idempotency-Key: you won't buy twice.", 2

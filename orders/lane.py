@@ -63,6 +63,7 @@ async def _ask(sale_id: int, scope: Any, receive: Receive) -> Ask | None:
         given.get(b"idempotency-key", b"").decode("latin-1"),
         given.get(b"idempotency-attempt", b"").decode("latin-1"),
         body,
+        (scope.get("client") or ("",))[0],
     )
 
 

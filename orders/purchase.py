@@ -6,6 +6,7 @@ The fast lane (orders/lane.py) and Django's view (orders/api.py) each make an `A
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -33,6 +34,7 @@ class Ask(msgspec.Struct, gc=False):
     key: str  # Idempotency-Key
     attempt: str  # Idempotency-Attempt: 1, 2, 3 …; 1 says that this key was never sent before
     body: bytes | None
+    client: str  # the address it comes from, behind every proxy that is trusted
 
 
 MALFORMED_KEY = "The Idempotency-Key must be 8 to 100 letters, digits, '_' or '-'."
@@ -45,7 +47,7 @@ async def buy(ask: Ask) -> Answer:
         user_id, holds, quantity = judge(ask)
         if holds and ask.attempt == "1" and admission.is_sold_out(ask.sale_id):
             return answers.SOLD_OUT
-        place = services.place_order if holds else services.recall_order
+        place = partial(services.place_order, client=ask.client) if holds else services.recall_order
         return answers.ordered(
             await place(sale_id=ask.sale_id, user_id=user_id, idempotency_key=ask.key, quantity=quantity)
         )
@@ -57,7 +59,7 @@ def buy_sync(ask: Ask) -> Answer:
     """As `buy`, for code without an event loop."""
     try:
         user_id, holds, quantity = judge(ask)
-        place = services.place_order_sync if holds else services.recall_order_sync
+        place = partial(services.place_order_sync, client=ask.client) if holds else services.recall_order_sync
         return answers.ordered(place(sale_id=ask.sale_id, user_id=user_id, idempotency_key=ask.key, quantity=quantity))
     except Refused as why:
         return answers.refused(why)

@@ -38,8 +38,10 @@ class Placed(msgspec.Struct, frozen=True, gc=False):
         return self.receipt.order_id
 
 
-async def place_order(*, sale_id: int, user_id: int, idempotency_key: str, quantity: int) -> Placed:
+async def place_order(*, sale_id: int, user_id: int, idempotency_key: str, quantity: int, client: str = "") -> Placed:
     """Ask the gate; on its yes the order is in the queue and on disk.
+
+    client: the address it comes from, '' if nobody knows.
 
     Raises:
         Refused: no order was placed, with the reason; `unavailable` if nobody knows.
@@ -47,20 +49,20 @@ async def place_order(*, sale_id: int, user_id: int, idempotency_key: str, quant
     _check(idempotency_key, quantity)
     try:
         admitted = await admission.ask(
-            sale_id=sale_id, user_id=user_id, idempotency_key=idempotency_key, quantity=quantity
+            sale_id=sale_id, user_id=user_id, idempotency_key=idempotency_key, quantity=quantity, client=client
         )
     except NoGate as nobody:
         admitted = await _in_a_thread(_remembered, nobody.code, sale_id, user_id, idempotency_key, quantity)
     return _placed(admitted)
 
 
-def place_order_sync(*, sale_id: int, user_id: int, idempotency_key: str, quantity: int) -> Placed:
+def place_order_sync(*, sale_id: int, user_id: int, idempotency_key: str, quantity: int, client: str = "") -> Placed:
     """As `place_order`, for code without an event loop."""
     _check(idempotency_key, quantity)
     let_go_of_the_database()
     try:
         admitted = admission.ask_sync(
-            sale_id=sale_id, user_id=user_id, idempotency_key=idempotency_key, quantity=quantity
+            sale_id=sale_id, user_id=user_id, idempotency_key=idempotency_key, quantity=quantity, client=client
         )
     except NoGate as nobody:
         admitted = _remembered(nobody.code, sale_id, user_id, idempotency_key, quantity)

@@ -33,7 +33,9 @@ def buy(request: HttpRequest, sale_id: int) -> HttpResponse:
     try:
         if not form.is_valid():
             raise form.refusal()
-        placed = services.place_order_sync(sale_id=sale_id, user_id=request.user.pk, **form.cleaned_data)
+        placed = services.place_order_sync(
+            sale_id=sale_id, user_id=request.user.pk, client=request.META.get("REMOTE_ADDR", ""), **form.cleaned_data
+        )
     except Refused as refused:
         return _refusal(request, sale_id, form, refused)
     response = redirect("orders:order", placed.order_id)

@@ -43,6 +43,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     early_config.add_cleanup(stop)  # before anything starts: a server that fails must not leave the other one
     os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 40)
     os.environ["DATA_DIR"] = str(folder)
+    # The tests' shoppers all come from one address, faster than people. Tests of these limits turn them on.
+    os.environ |= dict.fromkeys(("USER_RATE", "ADDRESS_RATE", "SIGN_IN_RATE"), "0")
     for variable, server in (
         # Nothing here outlives the run, so fsync would only cost time; drills that need it start their own.
         ("DATABASE_URL", Postgres(folder / "postgres", durable=False)),

@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
+from config.env import Env
 from config.stack import nginx
 from loadtests.stack import BASE, Stack, shop
 
@@ -31,6 +32,8 @@ def stack() -> Iterator[Stack]:
         environment.setattr(tempfile, "tempdir", None)
         environment.setenv("ORDERS_RATE", "400")
         environment.setenv("ORDERS_BURST", "100")
+        for limit in ("USER_RATE", "ADDRESS_RATE", "SIGN_IN_RATE"):  # as a shop has them
+            environment.setenv(limit, str(Env.model_fields[limit.lower()].default))
         with shop(show=Path(own)) as stack:
             yield stack
         assert [p for p in psutil.process_iter() if own in " ".join(_command(p))] == []

@@ -292,7 +292,10 @@ def test_the_openapi_document_has_every_code_that_an_order_can_meet():
     met = {code for *_, (status, code) in CASES.values() if status >= 400}
 
     room = {"room_closed", "not_in_line", "turn_lapsed", "not_your_turn"}
-    assert met | room | {"idempotency_conflict", "queue_full", "unknown_sale", "unavailable"} == documented["order"]
+    assert (
+        met | room | {"idempotency_conflict", "rate_limited", "queue_full", "unknown_sale", "unavailable"}
+        == documented["order"]
+    )
     assert documented["pass"] >= {"not_logged_in", "csrf_failed", "bad_proof", "unavailable", "invalid"}
     assert set(REASONS) - set().union(*documented.values()) == {"bad_token", "unknown_order", "sold_out"}
     order = paths["/api/sales/{sale_id}/orders"]["post"]

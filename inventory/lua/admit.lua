@@ -1,19 +1,21 @@
 #!lua
--- Decide on purchases of one sale: idempotency key, gate, window, turn, per-user limit, stock, queue; then deduct and append.
+-- Decide on purchases of one sale: idempotency key, rates, gate, window, turn, per-user limit, stock, queue; then deduct and append.
 -- A script is isolated but not transactional: everything that can fail is checked before the first write.
 -- KEYS  1 gate  2 buyers  3 answers  4 log  5 meta  6 counters of the gate group  7 line  8 room  9 claims
 --       10 series of the log  11 series of the gate group
--- ARGV  1 sale id  2 wire name  3 version  then per member: user id, idempotency key, quantity, order id, message id
+-- ARGV  1 sale id  2 wire name  3 version  4 attempts a second of one user, 0 for any number  5 at once  6 and 7 of one address
+--       then per member: user id, idempotency key, quantity, order id, message id, client's address ('' if nobody knows)
 -- returns  per member  {'admitted', OrderPlaced body, place in the queue}    also when its key was admitted before
---                    | {'conflict'} | {'missing'} | {'closed'} | {'not_started'} | {'ended'}
+--                    | {'rate_limited', milliseconds to wait} | {'conflict'} | {'missing'} | {'closed'} | {'not_started'} | {'ended'}
 --                    | {'room_closed'} | {'not_in_line'} | {'turn_lapsed'} | {'wait', turns ahead}
 --                    | {'over_limit', units left to this user} | {'sold_out', units left}
 --                    | {'queue_full', lag, capacity, orders the gate group acknowledges a second}
---          a refusal has written nothing
+--          a refusal has written nothing, but that this user and address tried; rate_limited not even that
 --!include append.lua
 --!include series.lua
 --!include pace.lua
 --!include line.lua
+--!include bucket.lua
 local gate_key, buyers_key, answers_key, log_key, meta_key, counters_key, line_key, room_key, claims_key,
   log_series_key, series_key = unpack(KEYS)
 local sale, wire, version = ARGV[1], ARGV[2], ARGV[3]
@@ -50,7 +52,19 @@ if exists and open and g[10] and g[10] ~= 'off' and now >= starts and now < ends
     claims_key, now)
 end
 
-local function decide(user, key, quantity, order, message)
+-- Every bucket of this batch is read here, before anything is written.
+local now_us = tonumber(clock[1]) * 1000000 + tonumber(clock[2])
+local function rates_of(user, address)
+  local found = {}
+  if tonumber(ARGV[4]) > 0 then found[1] = bucket(gate_key .. ':rate:user:' .. user, ARGV[4], ARGV[5]) end
+  if tonumber(ARGV[6]) > 0 and address ~= '' then
+    found[#found + 1] = bucket(gate_key .. ':rate:address:' .. address, ARGV[6], ARGV[7])
+  end
+  return found
+end
+for a = 8, #ARGV, 6 do rates_of(ARGV[a], ARGV[a + 5]) end
+
+local function decide(user, key, quantity, order, message, address)
   local units = whole(quantity, 'quantity')
   local answer_field = user .. ':' .. key
   local said = redis.call('HGET', answers_key, answer_field)
@@ -62,6 +76,11 @@ local function decide(user, key, quantity, order, message)
     -- What was appended before it and is not acknowledged, itself included.
     return {'admitted', said, math.max(0, before.seq - (seq - lag))}
   end
+  local has = whole(redis.call('HGET', buyers_key, user) or '0', 'units of a buyer')
+  local rates, longest = rates_of(user, address), 0
+  for _, rate in ipairs(rates) do longest = math.max(longest, wait_ms(rate, now_us)) end
+  if longest > 0 then return {'rate_limited', longest} end
+  for _, rate in ipairs(rates) do fill(rate, now_us) end
   if not exists then return {'missing'} end
   if not open then return {'closed'} end
   if now < starts then return {'not_started'} end
@@ -75,7 +94,6 @@ local function decide(user, key, quantity, order, message)
     if turn == 'lapsed' then return {'turn_lapsed'} end
     if turn == 'wait' then return {'wait', place} end
   end
-  local has = whole(redis.call('HGET', buyers_key, user) or '0', 'units of a buyer')
   if has + units > limit then return {'over_limit', math.max(0, limit - has)} end
   if units > stock then return {'sold_out', stock} end
   if capacity > 0 and lag + 1 > capacity then
@@ -105,7 +123,7 @@ local function decide(user, key, quantity, order, message)
 end
 
 local replies = {}
-for a = 4, #ARGV, 5 do
-  replies[#replies + 1] = decide(ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4])
+for a = 8, #ARGV, 6 do
+  replies[#replies + 1] = decide(ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4], ARGV[a + 5])
 end
 return replies

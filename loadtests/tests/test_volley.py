@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from loadtests import wire
-from loadtests.volley import TICK_S, Shot, SpikePlan, client_address, salvos, share
+from loadtests.edge import client_address
+from loadtests.volley import TICK_S, Shot, SpikePlan, salvos, share
 
 
 def plan(folder: Path, *, rate: float = 1_000, seconds: float = 1, processes: int = 1) -> SpikePlan:
