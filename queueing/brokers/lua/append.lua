@@ -19,9 +19,6 @@ local function append(log, meta, id, name, version, key, at_ms, body, headers, d
   return offset
 end
 
--- generation_of: a producer that believes another one does not know where this partition's keys belong.
-local function generation_of(meta) return redis.call('HGET', meta, 'generation') or '0' end
-
 -- lag_of: how many of `appended` entries a consumer group has not acknowledged, by the queue's own counters.
 --   (XINFO's lag goes NULL or wrong after a trim or an XDEL.)
 local function lag_of(appended, counters)

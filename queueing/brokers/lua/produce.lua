@@ -7,14 +7,15 @@
 --!include append.lua
 --!include series.lua
 --!include pace.lua
-local generation = generation_of(KEYS[2])
+local meta = redis.call('HMGET', KEYS[2], 'generation', 'noted')  -- one look for both: most scripts append one message
+local generation = meta[1] or '0'
 if generation ~= ARGV[3] then return {'moved', generation} end
 local capacity, n = tonumber(ARGV[1]), tonumber(ARGV[2])
 if capacity > 0 then
   local lag = lag_of(redis.call('HGET', KEYS[2], 'appended'), KEYS[4])
   if lag + n > capacity then return {'full', lag, acked_a_second(KEYS[4], KEYS[5])} end
 end
-note_log(KEYS[2], KEYS[3])
+note_log(KEYS[2], KEYS[3], meta[2])
 local reply = {'ok'}
 for i = 0, n - 1 do
   local a = 4 + i * 7

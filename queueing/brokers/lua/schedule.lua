@@ -4,8 +4,7 @@
 -- ARGV  1 generation that the producer believes the partition to be of
 --       then per message: id, due (ms since 1970), envelope (JSON list: name, version, key, at_ms, headers), body
 -- returns  {'ok', how many are new} | {'moved', generation}
---!include append.lua
-local generation = generation_of(KEYS[3])
+local generation = redis.call('HGET', KEYS[3], 'generation') or '0'
 if generation ~= ARGV[1] then return {'moved', generation} end
 redis.call('ZCARD', KEYS[1]) redis.call('HLEN', KEYS[2]) redis.call('HLEN', KEYS[3])  -- wrong types raise before a write
 local new = 0

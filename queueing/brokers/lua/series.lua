@@ -17,9 +17,9 @@ local function note(hash, series, second, ...)
 end
 
 -- note_log: before the first append of a script. The first write, so that a key of the wrong type leaves nothing half done.
-local function note_log(meta, series)
+local function note_log(meta, series, noted)
   local second = redis.call('TIME')[1]
-  if redis.call('HGET', meta, 'noted') ~= second then note(meta, series, second, 'appended') end
+  if (noted or redis.call('HGET', meta, 'noted')) ~= second then note(meta, series, second, 'appended') end
 end
 
 -- note_group: before a script changes the group's counters.
