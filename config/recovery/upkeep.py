@@ -6,6 +6,7 @@ import logging
 import time
 
 import redis
+from django.db import DatabaseError
 
 from config.recovery.look import NotPrimary
 from config.recovery.turn import turn
@@ -30,6 +31,8 @@ def recover() -> None:
         _say(str(error))
     except redis.RedisError as error:
         _say(f"Redis is away: {error}")
+    except DatabaseError as error:  # a consumer that stands still with a lock; its session will end
+        _say(f"the recovery goes on later: {error}")
     else:
         for sale_id, why in done.waiting.items():
             _say(f"sale {sale_id} stays closed: {why}")

@@ -38,6 +38,7 @@ class Told:
     done: Counter[str] = field(default_factory=Counter)  # asked, admitted, sold_out, paid, cancelled
     orders: dict[str, dict[str, Any]] = field(default_factory=dict)  # key → the 202's body
     fates: dict[str, str] = field(default_factory=dict)  # order id → the status it must come to
+    voids: set[str] = field(default_factory=set)  # orders that went with Redis's data, as their page said
     problems: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -48,6 +49,11 @@ class Told:
     def did(self, what: str) -> None:
         with self._lock:
             self.done[what] += 1
+
+    def is_void(self, order_id: str) -> None:
+        with self._lock:
+            self.voids.add(order_id)
+            self.fates.pop(order_id, None)
 
     def refused(self) -> int:
         """Attempts to buy that got 503 or no answer at all."""
@@ -86,6 +92,8 @@ class Buyer:
         with contextlib.closing(self.connection):
             order = self.buy()
             roll = self.dice.random()
+            if order is not None and roll < habits.pay + habits.cancel and self.is_void(order):
+                order = self.buy()  # with a new key, as the page says
             if order is not None and roll < habits.pay:
                 self.pay(order)
             elif order is not None and roll < habits.pay + habits.cancel:
@@ -103,6 +111,15 @@ class Buyer:
         assert answer.code == "sold_out", f"{self.name} was refused: {answer}"
         self.told.did("sold_out")
         return None
+
+    def is_void(self, order: dict[str, Any]) -> bool:
+        """Wait until it can be paid; or until its page says that it went with Redis's data."""
+        seen = self.follow(order, lambda seen: "pay_url" in seen or seen.get("status") == "void")
+        if "pay_url" in seen:
+            return False
+        self.told.is_void(order["order_id"])
+        self.key, self.attempts = str(uuid.UUID(int=self.dice.getrandbits(128), version=4)), 0
+        return True
 
     def ask_again(self) -> Answer:
         """What somebody is told who comes back with the key of before."""

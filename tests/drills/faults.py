@@ -12,6 +12,7 @@ import psutil
 from config.stack.ready import unwell
 from tests.drills.buyer import Told
 from tests.drills.harness import until
+from tests.drills.lost_data import older_file_restored, rebuilt_under_load, redis_emptied
 from tests.drills.points import every_crash_point
 from tests.drills.rounds import Drill, Round, Seen, met, settle
 
@@ -107,6 +108,9 @@ DRILLS = {
         Drill(redis_away, stock=70, buyers=80, rounds=5),
         Drill(postgres_away, stock=80, buyers=90, rounds=5),
         Drill(web_killed_in_a_burst, stock=60, buyers=80, rounds=5),
+        Drill(rebuilt_under_load, stock=60, buyers=80, rounds=4),
+        Drill(redis_emptied, stock=60, buyers=90, rounds=4),
+        Drill(older_file_restored, stock=60, buyers=90, rounds=4),
         Drill(everything_killed, stock=40, buyers=80, rounds=4),
     )
 }

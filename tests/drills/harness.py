@@ -96,6 +96,15 @@ class House:
             return json.load(answer).get("stock")
         return None
 
+    def status(self, order: dict[str, Any]) -> str | None:
+        """What the API says of an order to whoever has its token."""
+        asked = urllib.request.Request(
+            f"{self.url}/api/orders/{order['order_id']}", headers={"Authorization": f"Bearer {order['token']}"}
+        )
+        with contextlib.suppress(OSError, ValueError), urllib.request.urlopen(asked) as answer:
+            return json.load(answer).get("status")
+        return None
+
     def close(self) -> None:
         """At once: nothing here is kept, and how the house ends politely is tests/test_stack.py's question."""
         if self.keeper is not None:

@@ -33,8 +33,13 @@ def test_nothing_is_lost_or_doubled_in_any_weather(house: House) -> None:
     house.open(shoppers=max(drill.buyers for drill in DRILLS.values()), stocks=stocks)
     sales = iter(house.sales)
     *_, last = DRILLS
+    void = 0
     for name, drill in DRILLS.items():
         own = [next(sales) for _ in drill.stocks(SCALE)]
         row = perform(drill, house, own, full=SCALE > 1, at_rest=name == last)
         assert row["ok"], f"{name}, seed {row['seed']}: {row['error']}\n{house.last_words()}"
+        void += sum(seen.get("void", 0) for seen in row["reached"])
+        assert row["audit"]["counts"]["declared_lost"] == void, (
+            "the audit names each order that buyers were told is void"
+        )
         print(f"{name}: {row['seconds']} s")
