@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from math import ceil
 from typing import TypeAlias
@@ -40,6 +41,7 @@ class Standing:
     """How far the queue of a sale has come, in which life of the gate."""
 
     epoch: int
+    seq: int
     worked_off: int
 
     def place_of(self, receipt: Receipt) -> int:
@@ -168,13 +170,19 @@ def _in_line(found: Place) -> Place:
     return found
 
 
+def bear_witness(receipt: Receipt) -> None:
+    """A receipt is signed by us: a gate that has counted less far has lost data, whoever else remembers."""
+    with contextlib.suppress(GateUnavailable):
+        gate.witness(sale_id=receipt.sale_id, epoch=receipt.epoch, seq=receipt.seq)
+
+
 def standing(sale_id: int) -> Standing | None:
     """None: Redis is away, or the gate is."""
     try:
         state = gate.read_state(sale_id)
     except GateUnavailable:
         return None
-    return Standing(state.epoch, state.worked_off) if state else None
+    return Standing(state.epoch, state.seq, state.worked_off) if state else None
 
 
 def _admission(decision: Decision) -> Admission:

@@ -134,6 +134,8 @@ def _of_receipt(receipt: Receipt) -> OrderView:
     offer = _offers([receipt.sale_id]).get(receipt.sale_id)
     placed_at = datetime.fromtimestamp(receipt.placed_at_ms / 1000, UTC)
     lost = is_void(receipt)
+    if standing is not None and not lost and (standing.epoch, standing.seq) < (receipt.epoch, receipt.seq):
+        admission.bear_witness(receipt)
     return OrderView(
         order_id=receipt.order_id,
         sale_id=receipt.sale_id,

@@ -166,7 +166,8 @@ def _gate(client: redis.Redis, fence: Fence, found: dict[str, list[Row]]) -> Non
         if answer is None:
             found["answers"].append((sale_id, int(user), key, "unreadable", 0, 0, 0, True))
             continue
-        fenced = answer.seq <= (_whole(fence.gate.get("seq")) or 0)
+        counted = (_whole(fence.gate.get("epoch")) or 0, _whole(fence.gate.get("seq")) or 0)
+        fenced = (answer.epoch, answer.seq) <= counted  # a rebuilt gate counts anew
         found["answers"].append(
             (sale_id, int(user), key, answer.order_id, answer.quantity, answer.price_cents, answer.placed_at_ms, fenced)
         )

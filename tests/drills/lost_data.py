@@ -53,7 +53,7 @@ def older_file_restored(given: Round) -> Seen:
 
 
 def rebuilt_under_load(given: Round) -> Seen:
-    """A sound gate rebuilt by hand, three times while everybody buys: nothing is void, as all it holds is worked off."""
+    """A sound gate rebuilt by hand, three times while everybody buys: nothing is void, for all is worked off."""
     with given.crowd(pay=0.4, cancel=0.1, over_s=3.0) as crowd:
         for part in (1, 2, 3):
             crowd.when("admitted", given.stock * part // 4)

@@ -6,9 +6,11 @@ from functools import partial
 
 import pytest
 
+from config.audit.evidence import gather
+from config.audit.verdict import judge
 from config.recovery.tests.shop import Shop
 from config.recovery.turn import turn
-from inventory import gate, keys
+from inventory import approval, gate, keys
 from inventory.gate import Movement
 from inventory.models import LedgerEntry, Rebuild
 from orders import handlers
@@ -135,3 +137,38 @@ def test_a_well_redis_is_left_alone(shop: Shop) -> None:
     assert not Rebuild.objects.exists()
     assert shop.gate is not None
     assert shop.gate.epoch == 1
+
+
+def test_a_buyers_token_is_witness_enough_when_nobody_else_remembers(shop: Shop) -> None:
+    """Everything died together, Redis came back without the last order, and PostgreSQL never heard of it."""
+    lost = shop.buy("bob")
+    sale = shop.sale.pk
+    shop.client.delete(keys.log(sale), keys.meta(sale), keys.buyers(sale), keys.answers(sale))
+    shop.client.hset(keys.gate(sale), mapping={"seq": 0, "stock": 10})
+    approval.forget()
+    assert turn(thorough=True).lost == {}
+
+    assert shop.status(lost) == "queued"
+
+    assert list(turn().lost) == [sale]
+    assert shop.status(lost) == "void"
+    assert shop.gate is not None
+    assert (shop.gate.stock, shop.gate.epoch) == (10, 2)
+
+
+def test_the_audit_finds_every_unit_in_a_rebuilt_gate_that_nobody_has_bought_from_since(
+    shop: Shop,
+) -> None:
+    """The gate counts from 0 again, and holds the answers of an epoch in which it had counted to 2."""
+    shop.buy("ada")
+    shop.buy("bob")
+    drain()
+    shop.client.flushdb()
+    turn()
+    drain()
+
+    with gather(faults=["redis_data_lost"]) as evidence:
+        verdict = judge(evidence, has_history=False)
+
+    assert verdict.broken == 0, "\n".join(verdict.as_text())
+    assert verdict.counts["admitted"] == 2
