@@ -70,6 +70,11 @@ def watching_the_backlog(counters: Counters, seen: list[tuple[float, int]]) -> I
         thread.join(10)
 
 
+def difference(now: int | None, before: int | None, *, less: int = 0) -> int | None:
+    """How much a counter grew; None: it could not be read."""
+    return None if now is None or before is None else now - before - less
+
+
 def _whole(pattern: re.Pattern[str], text: str) -> int | None:
     found = pattern.search(text)
     return int(float(found[1])) if found else None

@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -21,10 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from loadtests import history, report, summary
+from loadtests.conduct import conduct
 from loadtests.edge import source_for
 from loadtests.machine import machine
 from loadtests.plan import ALL_INSIDE, VARIABLE, Plan
-from loadtests.stack import BASE, Stack, StackFailed, shop
+from loadtests.stack import BASE, Stack, StackFailed
 
 SCOPE = (
     "A small crowd: hundreds of shoppers with real log-ins, pages and payments. "
@@ -36,24 +36,9 @@ RULES = range(100)  # the audit's exit code counts broken rules
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
-    # A shop of our own must end with us, however we are ended.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    options.reports.mkdir(parents=True, exist_ok=True)
-    try:
-        with shop(show=options.reports) as stack:
-            result = run(stack, options)
-    except StackFailed as problem:
-        print(f"shoppers: {problem}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("shoppers: stopped before its end; there is no verdict", file=sys.stderr)
-        return 128 + signal.SIGINT
-    (options.reports / "shoppers.json").write_text(json.dumps(result, indent=2) + "\n")
-    (options.reports / "shoppers.html").write_text(report.page(result))
-    for line in report.lines(result):
-        print(line)
-    print(f"{options.reports / 'shoppers.json'} · {options.reports / 'shoppers.html'}")
-    return 0 if result["ok"] else 1
+    return conduct(
+        "shoppers", lambda stack: run(stack, options), reports=options.reports, lines=report.lines, page=report.page
+    )
 
 
 def run(stack: Stack, options: argparse.Namespace) -> dict[str, Any]:

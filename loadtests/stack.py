@@ -72,7 +72,7 @@ def shop(*, show: Path) -> Iterator[Stack]:
 @contextlib.contextmanager
 def _own(log: Path) -> Iterator[Stack]:
     folder = Path(tempfile.mkdtemp(prefix="sluice-load-"))
-    port = _free_port()
+    port = free_port()
     environment = {**os.environ, "PORT": str(port), "DATA_DIR": str(folder / "data"), "CARRIER_STEP_S": "5"}
     for variable in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "SELF_URL"):
         environment.pop(variable, None)
@@ -129,7 +129,7 @@ def _ask(url: str, path: str) -> tuple[int, dict[str, Any]]:
     return response.status, found if isinstance(found, dict) else {}
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
