@@ -55,6 +55,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "config.nul.refuse_nul_in_queries",
     "config.method.api_method_not_allowed",
 ]
 ROOT_URLCONF = "config.urls"

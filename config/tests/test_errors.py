@@ -7,6 +7,7 @@ import logging
 
 import pytest
 import redis
+from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
@@ -148,3 +149,12 @@ def test_a_body_of_a_megabyte_is_refused_before_it_is_parsed(db):
 
     assert answer.status_code == 413
     assert "That is too much" in answer.content.decode()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("where", ["/admin/orders/order/?status__exact=%00", "/?x=%00", "/orders/?q=a%00b"])
+def test_a_nul_in_a_query_is_refused_and_not_asked_of_the_database(where):
+    client = Client()
+    client.force_login(get_user_model().objects.create_superuser("operator"))
+
+    assert client.get(where).status_code == 400
