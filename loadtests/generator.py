@@ -5,19 +5,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from loadtests.edge import source_for
-from loadtests.stack import BASE, Stack, StackFailed, free_port
-from loadtests.volley import VARIABLE, SpikePlan
+from loadtests.stack import BASE, Stack, StackFailed
+from loadtests.volley import PROCESS, VARIABLE, SpikePlan
 
 START_WITHIN_S = 120.0
 
@@ -89,66 +89,69 @@ def plan_for(
 
 
 def fire(plan: SpikePlan) -> Fired:
-    """Start the generator, give it T0 when all its connections are open, and wait for its end.
+    """Start the generators, give them T0 when all connections are open, and wait for their end.
+
+    Each process is a Locust of its own: Locust's master takes a worker for lost that does nothing but fire, and then
+    waits for it for ever.
 
     Raises:
-        StackFailed: it ended early, or took too long.
+        StackFailed: one ended early, or took too long.
     """
     folder = Path(plan.folder)
     plan.write(folder / "plan.json")
-    command = [
-        sys.executable, "-m", "locust", "-f", str(BASE / "loadtests" / "spike.py"), "--headless",
-        "-u", str(plan.processes), "-r", "100", "--only-summary", "--loglevel", "WARNING", "--exit-code-on-error", "0",
-        "--run-time", f"{START_WITHIN_S + plan.give_up_s:.0f}s", "--stop-timeout", "60",
-        "--json-file", str(folder / "locust"),
-    ]  # fmt: skip
-    if plan.processes > 1:
-        port = str(free_port())  # Locust's own is one for the whole machine
-        command += ["--processes", str(plan.processes), "--master-bind-port", port, "--master-port", port]
-    environment = {**os.environ, VARIABLE: str(folder / "plan.json"), "PYTHONPATH": str(BASE)}
-    with (folder / "locust.out").open("wb") as out:
-        process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
-        )
-        try:
-            shown = _Shown(folder / "locust.out")
-            _until(process, shown, lambda: len(list(folder.glob("ready-*"))) == plan.processes, within_s=START_WITHIN_S)
-            t0 = time.monotonic() + 0.5
-            unfinished = folder / "t0.new"
-            unfinished.write_text(repr(t0))
-            unfinished.rename(folder / "t0")
-            print(
-                f"{plan.offered:,} requests in {plan.seconds:g} s from now, {plan.connections} connections", flush=True
-            )
-            done_within_s = plan.give_up_s + 60
-            _until(
-                process, shown, lambda: len(list(folder.glob("history-*.jsonl"))) == plan.processes,
-                within_s=done_within_s,
-            )  # fmt: skip
-            if plan.processes > 1:
-                process.send_signal(signal.SIGINT)  # the master waits for its run time; the users are done
-            process.wait(60)
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # workers outlive a master that failed
-            process.wait()
-    statistics = sorted(folder.glob("locust*.json"))
+    with contextlib.ExitStack() as stack:
+        started = [stack.enter_context(_generator(plan, index)) for index in range(plan.processes)]
+        _until(started, lambda: len(list(folder.glob("ready-*"))) == plan.processes, within_s=START_WITHIN_S)
+        t0 = time.monotonic() + 0.5
+        unfinished = folder / "t0.new"
+        unfinished.write_text(repr(t0))
+        unfinished.rename(folder / "t0")
+        print(f"{plan.offered:,} requests in {plan.seconds:g} s from now, {plan.connections} connections", flush=True)
+        done_within_s = plan.give_up_s + 60
+        _until(started, lambda: len(list(folder.glob("history-*.jsonl"))) == plan.processes, within_s=done_within_s)
+        for generator in started:
+            generator.process.wait(60)
+    requests: Counter[str] = Counter()
+    for path in folder.glob("locust-*.json"):
+        for entry in json.loads(path.read_text()):
+            requests[entry["name"]] += entry["num_requests"]
     return Fired(
         t0=t0,
-        locust=[_row(entry) for entry in json.loads(statistics[0].read_text())] if statistics else [],
+        locust=[{"name": name, "requests": number} for name, number in requests.most_common()],
         told=b"".join(path.read_bytes() for path in sorted(folder.glob("history-*.jsonl"))),
         written_s=max(float(path.read_text()) for path in folder.glob("written-*")),
     )
 
 
-class _Shown:
-    """The generator's progress, passed on as it comes."""
+@contextlib.contextmanager
+def _generator(plan: SpikePlan, index: int) -> Iterator[_Generator]:
+    folder = Path(plan.folder)
+    command = [
+        sys.executable, "-m", "locust", "-f", str(BASE / "loadtests" / "spike.py"), "--headless", "-u", "1",
+        "--run-time", f"{START_WITHIN_S + plan.give_up_s:.0f}s", "--stop-timeout", "60", "--only-summary",
+        "--loglevel", "WARNING", "--exit-code-on-error", "0", "--json-file", str(folder / f"locust-{index}"),
+    ]  # fmt: skip
+    environment = {**os.environ, VARIABLE: str(folder / "plan.json"), PROCESS: str(index), "PYTHONPATH": str(BASE)}
+    said = folder / f"said-{index}"
+    with said.open("wb") as out:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=out, stderr=subprocess.STDOUT)
+    try:
+        yield _Generator(process, said)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
 
-    def __init__(self, path: Path) -> None:
-        self._path, self._at, self._next_s = path, 0, 0.0
 
-    def __call__(self) -> None:
-        text = self._path.read_bytes()[self._at :]
+class _Generator:
+    """One Locust, and its progress, passed on as it comes."""
+
+    def __init__(self, process: subprocess.Popen[bytes], said: Path) -> None:
+        self.process = process
+        self._said, self._at, self._next_s = said, 0, 0.0
+
+    def show(self) -> None:
+        text = self._said.read_bytes()[self._at :]
         whole = text[: text.rfind(b"\n") + 1]
         self._at += len(whole)
         for line in whole.decode(errors="replace").splitlines():
@@ -163,21 +166,20 @@ class _Shown:
         self._next_s = at_s if at_s < 2 else at_s + 5
         return True
 
-    def last(self) -> str:
-        return (self._path.read_text(errors="replace").strip().splitlines() or ["it said nothing"])[-1]
+    def last_words(self) -> str:
+        return (self._said.read_text(errors="replace").strip().splitlines() or ["it said nothing"])[-1]
 
 
-def _until(process: subprocess.Popen[bytes], shown: _Shown, done: Callable[[], bool], *, within_s: float) -> None:
+def _until(started: Sequence[_Generator], done: Callable[[], bool], *, within_s: float) -> None:
     deadline = time.monotonic() + within_s
     while not done():
-        if process.poll() is not None and not done():
-            raise StackFailed(f"the generator ended with {process.returncode}: {shown.last()}")
+        for generator in started:
+            generator.show()
+            code = generator.process.poll()
+            if code not in {None, 0}:
+                raise StackFailed(f"the generator ended with {code}: {generator.last_words()}")
         if time.monotonic() > deadline:
-            raise StackFailed(f"the generator took more than {within_s:.0f} s: {shown.last()}")
+            raise StackFailed(f"the generator took more than {within_s:.0f} s: {started[0].last_words()}")
         time.sleep(0.05)
-        shown()
-    shown()
-
-
-def _row(entry: dict[str, Any]) -> dict[str, Any]:
-    return {"name": entry["name"], "requests": entry["num_requests"], "failures": entry["num_failures"]}
+    for generator in started:
+        generator.show()

@@ -1,6 +1,6 @@
 """Locust's open-loop user: an edge that fires a volley of orders on a shared T0, whatever the shop answers.
 
-    SPIKE_PLAN=plan.json locust -f loadtests/spike.py --headless -u 1 --processes 1
+    SPIKE_PLAN=plan.json SPIKE_PROCESS=0 locust -f loadtests/spike.py --headless -u 1
 
 `make spike` writes the plan, starts this, and judges what it left (loadtests/spike_run.py). Connections are open and
 every request is made before T0. It speaks as a trusted edge does: one client address per request, in X-Forwarded-For.
@@ -20,7 +20,7 @@ from locust.exception import StopUser
 from loadtests import answers, wire
 from loadtests.answers import Answer
 from loadtests.history import History
-from loadtests.volley import SpikePlan, salvos, share
+from loadtests.volley import PROCESS, SpikePlan, salvos, share
 
 plan = SpikePlan.given()
 FOLDER = Path(plan.folder)
@@ -36,7 +36,7 @@ class NoAnswer(Exception):
 class Edge(User):
     @task
     def fire_once(self) -> None:
-        index = max(0, getattr(self.environment.runner, "worker_index", 0))
+        index = int(os.environ[PROCESS])
         shots = share(plan, index)
         number = max(1, plan.connections // plan.processes)
         connections = wire.connect(
@@ -58,8 +58,7 @@ class Edge(User):
         ]
         self._tell_locust(told)
         self._write(index, told, began_ms=began_ms, written_s=written_s)
-        if plan.processes == 1:
-            self.environment.runner.quit()
+        self.environment.runner.quit()
         raise StopUser
 
     def _wait_for_t0(self, index: int) -> float:
@@ -73,7 +72,6 @@ class Edge(User):
 
     def _tell(self, at_s: float, sent: int, answered: int) -> None:
         print(f"{at_s:5.2f} s  offered {sent:,}, answered {answered:,}", flush=True)
-        gevent.sleep(0)  # a worker that is silent for three seconds is given up by Locust's master
 
     def _tell_locust(self, told: list[Told]) -> None:
         for number, (reply, answer) in enumerate(told):

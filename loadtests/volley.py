@@ -16,6 +16,7 @@ from pathlib import Path
 from loadtests.edge import client_address
 
 VARIABLE = "SPIKE_PLAN"
+PROCESS = "SPIKE_PROCESS"  # which of the processes this one is, from 0
 TICK_S = 0.005  # what was meant for the last five milliseconds leaves together, so up to five milliseconds late
 
 

@@ -52,6 +52,8 @@ def web_arguments(*, host: str, port: int, static: str, socket: str = "") -> tup
         # granian's default backpressure is its backlog, and a kept-alive connection takes one place of it until it
         # closes: 1,100 waiting browsers would starve everybody else (DESIGN §4).
         *("--backlog", "8192", "--backpressure", "20000"),
+        # As nginx: more than 32 kB of headers is nobody's browser. By default it would take 400 kB of each connection.
+        *("--http1-buffer-size", "32768"),
         *("--static-path-route", "/static", "--static-path-mount", static, "--static-path-expires", "60"),
         "config.asgi:application",
     )
