@@ -29,10 +29,10 @@ class Upkeep:
 
         Consumers append what is due, too, and sooner; but they may all be down or busy.
         """
-        self.broker.promote(list(self.broker.topics))
-        if self.clock() >= self._next_trim:
+        if self.clock() >= self._next_trim:  # first: it makes room where there is none
             self._trim()
             self._next_trim = self.clock() + TRIM_EVERY_S
+        self.broker.promote(list(self.broker.topics))
 
     def _trim(self) -> None:
         for name in self.broker.topics:

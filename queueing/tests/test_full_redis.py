@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 import redis
@@ -10,10 +12,25 @@ import redis
 from queueing.broker import Failure
 from queueing.brokers.redis_streams import RedisStreamsBroker
 from queueing.errors import BrokerUnavailable
-from queueing.message import Delivery, Message, new_id
+from queueing.event import Event
+from queueing.health import relay_beat
+from queueing.message import Delivery, Message
+from queueing.ordered import OrderedWorker
+from queueing.subscription import Subscription
+from queueing.tests.test_ordered_worker import Fences
 from queueing.topic import Topic
+from queueing.upkeep import Upkeep
+from queueing.worker import Worker
 
 DIARY = Topic("diary", retention_messages=10)
+
+
+class DayPassed(Event):
+    wire = "tests.DayPassed"
+    topic = "diary"
+    key_field = "day"
+
+    day: str
 
 
 @pytest.fixture
@@ -30,7 +47,7 @@ def broker(client: redis.Redis, redis_url: str) -> Iterator[RedisStreamsBroker]:
 
 
 def write(broker: RedisStreamsBroker, number: int) -> None:
-    broker.produce([Message(new_id(), "diary", str(n), "tests.DayPassed", 1, b"{}", 0) for n in range(number)])
+    broker.produce([Message.of(DayPassed(day=str(n))) for n in range(number)])
 
 
 def read(broker: RedisStreamsBroker) -> list[Delivery]:
@@ -73,3 +90,49 @@ def test_a_consumer_can_start(broker: RedisStreamsBroker, client: redis.Redis) -
     fill(client)
 
     assert broker.ack("aunts", "ada", read(broker)) == 5
+
+
+def drain(worker: Worker, seen: list[DayPassed], number: int) -> None:
+    deadline = time.monotonic() + 10
+    while len(seen) < number and time.monotonic() < deadline:
+        worker.step(0.05)
+
+
+@pytest.mark.parametrize("start", ["beginning", "now"])
+def test_whole_consumers_drain_it(
+    start: Literal["beginning", "now"], broker: RedisStreamsBroker, client: redis.Redis
+) -> None:
+    """A consumer does more than reading and acknowledging: it beats, looks whether it is paused, pays for its cap."""
+    seen: list[DayPassed] = []
+    subscription = Subscription("aunts", {DayPassed: seen.extend}, rate=1_000, start=start)
+    Worker(subscription, broker).step(0)
+    write(broker, 5)
+
+    fill(client)
+    drain(Worker(subscription, broker), seen, 5)
+
+    assert len(seen) == 5
+    assert [row.lag for row in broker.stats({"aunts": ["diary"]})] == [0]
+
+
+def test_whole_consumers_drain_it_in_order(broker: RedisStreamsBroker, client: redis.Redis) -> None:
+    seen: list[DayPassed] = []
+    subscription = Subscription("aunts", {DayPassed: seen.extend}, mode="ordered")
+    fences = Fences()
+    write(broker, 5)
+
+    fill(client)
+    drain(OrderedWorker(subscription, broker, [fences.transaction], authority=fences), seen, 5)
+
+    assert [event.day for event in seen] == ["0", "1", "2", "3", "4"]
+
+
+def test_the_relay_says_that_it_lives_and_trims(broker: RedisStreamsBroker, client: redis.Redis) -> None:
+    write(broker, 100)
+    broker.ack("aunts", "ada", read(broker))
+
+    fill(client)
+    relay_beat(broker)
+    Upkeep(broker, {}).turn()
+
+    assert client.xlen("q:{diary:0}:log") == 10

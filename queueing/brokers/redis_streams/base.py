@@ -9,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 from redis.retry import Retry
 
 from queueing import keys
@@ -42,6 +42,7 @@ COMPETING = (
     "seek",
     "trim",
     "tide",
+    "beat",
 )
 GROWING = (
     "split_prepare",
@@ -172,10 +173,27 @@ class RedisBase:
         """Make the group where it is missing."""
         start = self._starts.get(group, BEGINNING)
         if start == END:  # a moment, so that a partition that appears later is read from its first entry
-            seconds, microseconds = self.redis.time()
-            self.redis.hsetnx(keys.start(group), topic, seconds * 1000 + microseconds // 1000)
-            start = int(self.redis.hget(keys.start(group), topic))
+            since = self.redis.hget(keys.start(group), topic)
+            if since is None:
+                seconds, microseconds = self.redis.time()
+                self.redis.hsetnx(keys.start(group), topic, seconds * 1000 + microseconds // 1000)
+                since = self.redis.hget(keys.start(group), topic)
+            start = int(since)
         seek(self.redis, self._scripts["seek"], (topic, partition, group), start, move=False)
+
+    def _run_many(self, name: str, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
+        """One script many times in one round trip. A script that Redis forgot had no effect and runs again."""
+        script = self._scripts[name]
+        with self.redis.pipeline(transaction=False) as pipe:
+            for keys_, arguments in calls:
+                pipe.evalsha(script.sha, len(keys_), *keys_, *arguments)
+            replies: list[Any] = pipe.execute(raise_on_error=False)
+        for at, reply in enumerate(replies):
+            if isinstance(reply, NoScriptError):
+                replies[at] = script(keys=calls[at][0], args=calls[at][1])
+            elif isinstance(reply, Exception):
+                raise reply
+        return replies
 
 
 def pairs(flat: Sequence[Any]) -> Iterable[tuple[Any, Any]]:

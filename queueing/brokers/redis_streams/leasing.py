@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
-from redis.exceptions import NoScriptError
 
 from queueing import keys
 from queueing.brokers.envelope import from_entry, from_json
@@ -136,17 +135,3 @@ class Leasing(RedisBase):
                     for text, attempt in replies
                 ]
         return []
-
-    def _run_many(self, name: str, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
-        """One script on many partitions in one round trip. A script that Redis forgot had no effect and runs again."""
-        script = self._scripts[name]
-        with self.redis.pipeline(transaction=False) as pipe:
-            for keys_, arguments in calls:
-                pipe.evalsha(script.sha, len(keys_), *keys_, *arguments)
-            replies: list[Any] = pipe.execute(raise_on_error=False)
-        for at, reply in enumerate(replies):
-            if isinstance(reply, NoScriptError):
-                replies[at] = script(keys=calls[at][0], args=calls[at][1])
-            elif isinstance(reply, Exception):
-                raise reply
-        return replies

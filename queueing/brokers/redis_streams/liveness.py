@@ -16,12 +16,13 @@ class Liveness(RedisBase):
     @speaks_broker
     def beat(self, group: str, consumer: str, about: About | None = None) -> None:
         seconds, microseconds = self.redis.time()
-        with self.redis.pipeline(transaction=False) as pipe:
-            pipe.hincrby(keys.beats(group), consumer, 1)
-            pipe.hset(keys.seen(group), consumer, str(seconds * 1000 + microseconds // 1000))
-            if about:
-                pipe.hset(keys.about(group), consumer, msgspec.json.encode(about))
-            pipe.execute()
+        said: list[tuple[str, str | bytes]] = [
+            (keys.beats(group), ""),
+            (keys.seen(group), str(seconds * 1000 + microseconds // 1000)),
+        ]
+        if about:
+            said.append((keys.about(group), msgspec.json.encode(about)))
+        self._run_many("beat", [([key], [consumer, what]) for key, what in said])
 
     @speaks_broker
     def abouts(self, group: str) -> dict[str, About]:
