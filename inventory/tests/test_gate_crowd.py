@@ -26,8 +26,7 @@ def purchase(user, key="only-once", quantity=1):
     return {"user_id": user, "idempotency_key": key, "quantity": quantity}
 
 
-def test_fifty_times_the_same_key_is_one_unit_and_fifty_equal_answers(valkey, open_sale):
-    """Drill 4."""
+def test_drill_04_fifty_times_the_same_key_is_one_unit_and_fifty_equal_answers(valkey, open_sale):
     open_sale(stock=10)
 
     answers = crowd(*[purchase(1)] * 50)
@@ -59,8 +58,8 @@ def test_two_hundred_buyers_on_ten_units_are_ten_orders(valkey, open_sale):
     assert len({order["user_id"] for order in orders}) == 10
 
 
-def test_after_a_hundred_on_ten_units_a_returned_unit_sells(valkey, open_sale):
-    """Drill 3: a counter that was let below zero would swallow the returned unit."""
+def test_drill_03_after_a_hundred_on_ten_units_a_returned_unit_sells(valkey, open_sale):
+    """A counter that was let below zero would swallow the returned unit."""
     open_sale(stock=10)
     answers = crowd(*(purchase(user) for user in range(100)))
     lucky = next(json.loads(answer.body)["user_id"] for answer in answers if answer.outcome == "admitted")

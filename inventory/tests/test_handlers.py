@@ -124,7 +124,7 @@ def test_a_gate_lost_with_rediss_data_is_not_opened_again_by_the_shop(valkey, sc
     assert gate.read_state(7) is None
 
 
-def test_an_opening_whose_transaction_failed_is_repeated_without_a_second_stock(valkey, now_ms):
+def test_drill_05_an_opening_whose_transaction_failed_is_repeated_without_a_second_stock(valkey, now_ms):
     with rolled_back():
         handlers.open_sales([sale(now_ms)])
         gate.admit_sync(sale_id=7, user_id=ANNA, idempotency_key="first-try", quantity=2)

@@ -150,7 +150,7 @@ class TestAWaitingRoom:
         assert "room" not in client.get("/api/sales/7").json()
 
     @pytest.mark.parametrize("waiting", [0, 100, 10_000, 50_000])
-    def test_however_many_wait_they_ask_no_more_than_the_shop_can_answer(self, open_sale, valkey, waiting):
+    def test_drill_28_however_many_wait_they_ask_no_more_than_the_shop_can_answer(self, open_sale, valkey, waiting):
         open_sale(room="on")
         line = room.Line("on", 1_000, 1_000 + waiting, 0, 500, 60, (1, 2, 3, 4, 5, 6))
 

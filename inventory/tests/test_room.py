@@ -216,6 +216,28 @@ class TestTurns:
         assert room.leave_sync(sale_id=7, user_id=ANNA).word == "not_in_line"
         assert buy(ANNA).outcome == "not_in_line"
 
+    def test_drill_19_who_leaves_frees_the_slot_and_a_join_that_comes_again_changes_nobodys_place(
+        self, valkey, open_sale
+    ):
+        """The turns of those who left are given on when they lapse: the last one's comes earlier than by the rate."""
+        open_sale(room="on", turns_per_s=4, turn_s=5)
+        for user in range(1, 61):
+            join(user)
+        for user in range(2, 32):
+            assert room.leave_sync(sale_id=7, user_id=user).word == "left"
+        ahead = []
+        while not ahead or ahead[-1] >= 0:
+            assert len(ahead) < 12, "by the rate alone it takes fifteen seconds"
+            pass_seconds(valkey, 1)
+            for _ in range(3):  # a reload, and the same join delivered again by a proxy
+                assert join(60).number == 59
+            ahead.append(59 - line().serving)
+
+        assert ahead == sorted(ahead, reverse=True), "never worse"
+        assert line().joined == 60, "whoever comes again draws no second number"
+        assert buy(60).outcome == "admitted"
+        assert join(2).number == 60, "who left and comes back stands at the end"
+
     def test_a_refused_order_leaves_the_turn_unused(self, valkey, open_sale):
         open_sale(room="on", stock=1)
         join(ANNA)

@@ -179,7 +179,7 @@ def test_another_body_with_the_same_key_is_a_conflict(browser, valkey, open_sale
     assert everything(valkey) == before
 
 
-def test_a_full_queue_is_429_and_says_when_to_come_back(browser, valkey, open_sale, gate_key):
+def test_drill_21_a_full_queue_is_429_says_when_to_come_back_and_deducts_nothing(browser, valkey, open_sale, gate_key):
     open_sale()
     valkey.hset(gate_key, "capacity", 1)
     buy(browser)

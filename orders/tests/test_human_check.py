@@ -134,7 +134,7 @@ def test_a_browser_earns_a_pass_and_buys_with_it(browser, valkey, open_sale, ann
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_proof_fifty_times_at_once_is_one_pass(browser, anna, valkey, open_sale):
+def test_drill_12_one_proof_fifty_times_at_once_is_one_pass(browser, anna, valkey, open_sale):
     open_sale()
     solved = solve(browser.get("/api/sales/7/challenge").json())
     told: list[int] = []
