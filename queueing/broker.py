@@ -99,7 +99,8 @@ class Broker(Protocol):
         One with `deliver_at_ms` is stored beside the log until then. That is not refused by a full topic.
 
         Raises:
-            TopicFull: a partition's gate group is too far behind. Nothing of that partition was appended.
+            TopicFull: a partition's gate group is too far behind; it says which messages were refused. The others
+                were appended.
             UnknownTopic: the topic is not declared.
         """
 

@@ -9,6 +9,7 @@ from queueing.backpressure import retry_after_s
 
 if TYPE_CHECKING:
     from queueing.event import Event
+    from queueing.message import Message
 
 
 class QueueingError(Exception):
@@ -31,9 +32,15 @@ class StoreUnavailable(QueueingError):
 
 
 class TopicFull(QueueingError):
-    """The topic's gate group is too far behind; nothing was appended. Come back after `retry_after` seconds."""
+    """The topic's gate group is too far behind. Come back after `retry_after` seconds.
 
-    def __init__(self, topic: str, lag: int, capacity: int, *, acked_per_s: float) -> None:
+    refused: the messages that were not appended; all others that were to be produced with them were.
+    """
+
+    def __init__(
+        self, topic: str, lag: int, capacity: int, *, acked_per_s: float, refused: Sequence[Message] = ()
+    ) -> None:
+        self.refused = list(refused)
         self.retry_after = retry_after_s(lag=lag, capacity=capacity, acked_per_s=acked_per_s)
         super().__init__(
             f"topic {topic!r} is full: lag {lag} of {capacity}, {acked_per_s:.1f}/s are worked off; "

@@ -7,7 +7,10 @@ when its session ends; so two relays never overtake each other, and a dead one's
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 from django.db import connection
@@ -29,17 +32,28 @@ BATCH = 1000
 # what is under way. A relay that dies in between rolls back, and its rows are told once more.
 _TAKE = """
     DELETE FROM queueing_outboxmessage
-    WHERE id = ANY(ARRAY(SELECT id FROM queueing_outboxmessage WHERE lane = ANY(%s) ORDER BY id LIMIT %s))
+    WHERE id = ANY(ARRAY(SELECT id FROM queueing_outboxmessage WHERE lane = ANY(%s) AND topic = ANY(%s)
+                         ORDER BY id LIMIT %s))
     RETURNING id, message_id::text, topic, key, name, version, body, headers, produced_at_ms, deliver_at_ms
 """
 
 
+_UNDECLARED = "SELECT topic, count(*) FROM queueing_outboxmessage WHERE topic <> ALL(%s) GROUP BY topic ORDER BY topic"
+SAY_UNDECLARED_S = 60.0
+
+
 @dataclass(slots=True)
 class Relay:
-    """Moves outbox rows to their topics. Each row once; after a crash between telling and deleting, once more."""
+    """Moves outbox rows to their topics. Each row once; after a crash between telling and deleting, once more.
+
+    A topic that is full, or that nobody declares, keeps its own rows waiting and no other's.
+    """
 
     broker: Broker
+    clock: Callable[[], float] = time.monotonic
     _lanes: list[int] = field(default_factory=list, init=False)
+    _full: dict[str, float] = field(default_factory=dict, init=False)  # topic → when it may be told again
+    _say_next: float = field(default=float("-inf"), init=False)
 
     def own_lanes(self) -> list[int]:
         """Take every lane nobody owns. Returns all that are ours."""
@@ -63,9 +77,11 @@ class Relay:
 
     def step(self) -> int:
         """Tell one batch. Returns how many rows."""
+        self._say_what_is_undeclared()
+        rows: list[tuple[Any, ...]] = []
         try:
             with one_transaction(), connection.cursor() as cursor:
-                cursor.execute(_TAKE, [self._lanes, BATCH])
+                cursor.execute(_TAKE, [self._lanes, self._open_topics(), BATCH])
                 rows = sorted(cursor.fetchall())
                 if rows:
                     crashpoint("relay.taken")
@@ -74,10 +90,35 @@ class Relay:
                     crashpoint("relay.produced")
         except TopicFull as full:
             logger.warning("%s", full)
-            return 0
+            return self._forget_what_was_told(rows, full)
         if rows:
             crashpoint("relay.deleted")
         return len(rows)
+
+    def _open_topics(self) -> list[str]:
+        now = self.clock()
+        return [topic for topic in self.broker.topics if self._full.get(topic, now) <= now]
+
+    def _forget_what_was_told(self, rows: list[tuple[Any, ...]], full: TopicFull) -> int:
+        """All rows came back with their transaction, also those that were told before or beside what was refused."""
+        for message in full.refused:
+            self._full[message.topic] = self.clock() + full.retry_after
+        refused = {message.id for message in full.refused}
+        told = [id_ for id_, message_id, *_ in rows if message_id not in refused]
+        if told:
+            with one_transaction(), connection.cursor() as cursor:
+                cursor.execute("DELETE FROM queueing_outboxmessage WHERE id = ANY(%s)", [told])
+                note_tide(self.broker)
+        return len(told)
+
+    def _say_what_is_undeclared(self) -> None:
+        if self.clock() < self._say_next:
+            return
+        self._say_next = self.clock() + SAY_UNDECLARED_S
+        with away_is_not_failure(), connection.cursor() as cursor:
+            cursor.execute(_UNDECLARED, [list(self.broker.topics)])
+            for topic, count in cursor.fetchall():
+                logger.error("%d outbox rows wait for topic %r, which nobody declares", count, topic)
 
 
 def _message(row: tuple[object, ...]) -> Message:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from typing import TypeVar
 
 import psycopg
 import pytest
@@ -34,6 +36,17 @@ class LampLit(Event):
     key_field = "lamp"
 
     lamp: str
+
+
+class DoorOpened(Event):
+    wire = "tests.DoorOpened"
+    topic = "doors"
+    key_field = "door"
+
+    door: str
+
+
+E = TypeVar("E", bound=Event)
 
 
 @pytest.fixture
@@ -181,6 +194,9 @@ def test_a_full_topic_leaves_the_rows_where_they_are(client: redis.Redis, redis_
     relay = Relay(tight)
     relay.own_lanes()
     with transaction.atomic():
+        publish(LampLit(lamp="porch"))
+    assert relay.step() == 1
+    with transaction.atomic():
         publish(LampLit(lamp="hall"), LampLit(lamp="attic"))
 
     assert relay.step() == 0
@@ -190,6 +206,78 @@ def test_a_full_topic_leaves_the_rows_where_they_are(client: redis.Redis, redis_
         tight.produce([Message.of(LampLit(lamp="x")), Message.of(LampLit(lamp="y"))])
     tight.redis.close()
     relay.release_lanes()
+
+
+@pytest.mark.parametrize("full_first", [True, False])
+def test_a_full_topic_holds_up_nobody_else_and_nothing_is_told_twice(
+    full_first: bool, client: redis.Redis, redis_url: str
+) -> None:
+    topics = {"lamps": Topic("lamps", gate_group="readers", capacity=3), "doors": Topic("doors", partitions=2)}
+    broker = RedisStreamsBroker(topics, url=redis_url)
+    now = [0.0]
+    relay = Relay(broker, clock=lambda: now[0])
+    relay.own_lanes()
+    lamps, doors = [LampLit(lamp=str(n)) for n in range(1_503)], [DoorOpened(door=str(n)) for n in range(40)]
+    with transaction.atomic():
+        publish(*(lamps if full_first else doors))
+        publish(*(doors if full_first else lamps))
+
+    for _ in range(5):
+        relay.step()
+
+    assert [told.door for told in _told(broker, "doors", DoorOpened)] == sorted(door.door for door in doors)
+    assert [told.lamp for told in _told(broker, "lamps", LampLit)] == ["0", "1", "2"]
+    assert OutboxMessage.objects.count() == 1_500
+    # It is asked again when it said it might have room, and in vain.
+    now[0] = 31.0
+    relay.step()
+    assert OutboxMessage.objects.count() == 1_500
+    broker.redis.close()
+    relay.release_lanes()
+
+
+def test_what_a_full_topic_took_is_forgotten(client: redis.Redis, redis_url: str) -> None:
+    topics = {"lamps": Topic("lamps", partitions=2, gate_group="readers", capacity=3)}
+    broker = RedisStreamsBroker(topics, url=redis_url)
+    now = [0.0]
+    relay = Relay(broker, clock=lambda: now[0])
+    relay.own_lanes()
+    few, many = _of_partition("0", 3), _of_partition("1", 4)
+    with transaction.atomic():
+        publish(*(LampLit(lamp=lamp) for lamp in (*few, *many)))
+
+    for _ in range(5):
+        relay.step()
+        now[0] += 31.0
+
+    assert [told.lamp for told in _told(broker, "lamps", LampLit)] == sorted([*few, *many[:3]])
+    assert [row.key for row in OutboxMessage.objects.all()] == many[3:]
+    broker.redis.close()
+    relay.release_lanes()
+
+
+def test_rows_of_a_topic_that_nobody_declares_wait_and_hold_up_nobody(
+    broker: RedisStreamsBroker, relay: Relay, caplog: pytest.LogCaptureFixture
+) -> None:
+    with transaction.atomic():
+        publish(DoorOpened(door="cellar"))
+        publish(LampLit(lamp="hall"))
+
+    assert relay.step() == 1
+
+    assert [row.key for row in OutboxMessage.objects.all()] == ["cellar"]
+    assert "1 outbox rows wait for topic 'doors', which nobody declares" in caplog.text
+
+
+def _told(broker: RedisStreamsBroker, topic: str, event_class: type[E]) -> list[E]:
+    found = broker.read("audience", "ada", [topic], 10_000, 0)
+    events = [delivery.message.event() for delivery in found]
+    return sorted((event for event in events if isinstance(event, event_class)), key=lambda event: event.key)
+
+
+def _of_partition(partition: str, count: int) -> list[str]:
+    lamps = (str(n) for n in range(1_000))
+    return [lamp for lamp in lamps if str(zlib.crc32(lamp.encode()) % 2) == partition][:count]
 
 
 def test_lanes_are_stable_and_all_used() -> None:

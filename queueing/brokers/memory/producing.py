@@ -23,17 +23,23 @@ class Producing(Growing):
             partition = message.key if topic.dynamic else self._layout(topic.name).partition_of(message.key)
             where = (message.topic, partition)
             batches.setdefault(where, []).append(message)
+        full: TopicFull | None = None
         for (name, partition), batch in batches.items():
             at_once = [message for message in batch if not message.deliver_at_ms]
-            if at_once:
-                self._check_capacity(self.topics[name], partition, len(at_once))
             self.ensure_partition(name, partition)
-            self._append((name, partition), at_once)
+            try:
+                self._check_capacity(self.topics[name], partition, len(at_once))
+                self._append((name, partition), at_once)
+            except TopicFull as error:
+                full = full or error
+                full.refused += at_once
             later = self._later[name, partition]
             for message in batch:
                 if message.deliver_at_ms and message.id not in later.waiting:
                     later.waiting[message.id] = message
                     later.scheduled += 1
+        if full:
+            raise full
 
     def tide(self, known: int) -> int:
         if self._tide < known:
@@ -75,7 +81,7 @@ class Producing(Growing):
         return False
 
     def _check_capacity(self, topic: Topic, partition: str, more: int) -> None:
-        if not topic.capacity:
+        if not topic.capacity or not more:
             return
         gate = self._groups.get((topic.name, partition, topic.gate_group), GroupView())
         lag = self._appended((topic.name, partition)) - gate.acked - gate.skipped

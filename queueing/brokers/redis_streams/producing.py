@@ -32,27 +32,37 @@ class Producing(Sorting):
     def produce(self, messages: Sequence[Message]) -> None:
         delayed = [message for message in messages if message.deliver_at_ms]
         at_once = [message for message in messages if not message.deliver_at_ms] if delayed else messages
-        if at_once:
-            self._send(at_once, self._append)
-        if delayed:
-            self._send(delayed, self._schedule)
+        full = self._send(at_once, self._append)
+        self._send(delayed, self._schedule)
+        if full:
+            raise full
 
-    def _send(self, messages: Sequence[Message], put: Callable[[Place, list[Message], int], int | None]) -> None:
-        """Those that a partition refuses, as it was split since we last heard of it, go to where their keys are."""
+    def _send(
+        self, messages: Sequence[Message], put: Callable[[Place, list[Message], int], int | None]
+    ) -> TopicFull | None:
+        """Those that a partition refuses, as it was split since we last heard of it, go to where their keys are. One
+        that is full keeps nobody from the others; what it refused is in the error that is returned."""
+        full: TopicFull | None = None
         for _ in range(TRIES):
             refused: list[Message] = []
             for (topic, partition), batch in self._by_partition(messages).items():
                 self._announce(topic, partition)
                 grows = not self.topics[topic].dynamic
                 believed = self._layout(topic).generation_of(int(partition)) if grows else 0
-                for start in range(0, len(batch), CHUNK):
-                    generation = put((topic, partition), batch[start : start + CHUNK], believed)
+                size = min(CHUNK, self.topics[topic].capacity or CHUNK)  # more than that would never fit
+                for start in range(0, len(batch), size):
+                    try:
+                        generation = put((topic, partition), batch[start : start + size], believed)
+                    except TopicFull as error:
+                        full = full or error
+                        full.refused += batch[start:]
+                        break
                     if generation is not None:
                         self._learn(topic, partition, generation, believed)
                         refused += batch[start:]  # all the rest of it: messages of one key keep their order
                         break
             if not refused:
-                return
+                return full
             messages = refused
         raise BrokerUnavailable(f"no partition of {messages[0].topic} takes the key {messages[0].key!r}")
 
