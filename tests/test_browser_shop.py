@@ -84,8 +84,11 @@ def test_the_countdown_reaching_zero_wakes_the_button(open_page, shop):
         ends_at=starts_at + timedelta(minutes=5),
     )
     drain()
-    page.goto(sale.get_absolute_url())
+    with page.expect_response(lambda answer: answer.url.endswith("/pass")) as earned:
+        page.goto(sale.get_absolute_url())
 
+    assert earned.value.status == 201
+    assert timezone.now() < starts_at, "the human check is over before the start"
     button = page.locator("button[data-buy]")
     expect(button).to_be_disabled()
     expect(button).to_have_text("Not open yet")
@@ -95,6 +98,12 @@ def test_the_countdown_reaching_zero_wakes_the_button(open_page, shop):
     assert timezone.now() >= starts_at
     expect(button).to_have_text("Buy now")
     expect(page.locator("[data-say]")).to_have_text("The sale is open.")
+
+    with page.expect_response(lambda answer: answer.url.endswith("/orders")) as bought:
+        button.click()
+    assert bought.value.status == 202
+    assert "sale-pass" in bought.value.request.headers
+    page.wait_for_url("**/orders/*")
 
 
 def test_a_wrong_clock_on_the_device_does_not_matter(open_page, shop):
