@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 
 from benchmarks import catch_up, machine, memory, orders, outbox, per_message, queue
+from benchmarks.lane import rows as lane
 from benchmarks.peers import OURS, PEERS
 from benchmarks.row import Row
 from benchmarks.table import HEAD, line
@@ -51,6 +52,15 @@ def test_memory_is_counted_per_message_and_per_group(redis_url: str) -> None:
     assert short_key.reached  # a count of bytes, not a time: it must hold on every machine
     assert 100 < short_key.ours < long_key.ours
     assert (pending.target, pending.reached) == (None, True)
+
+
+def test_the_lane_is_measured_against_servers_that_do_nothing(redis_url: str, settings) -> None:
+    settings.REDIS_URL = redis_url
+
+    rows = list(lane.rows(redis_url, scale=0.02, pairs=1))
+
+    assert well_formed(rows)
+    assert [row.target for row in rows] == [0.4, 15, 10, 0.8, 0.75]
 
 
 @pytest.mark.django_db(transaction=True)
