@@ -82,7 +82,8 @@ def set_rate(*, group: str, topic: str = WHOLE_GROUP, rate: float | None) -> Non
     _must_hear(group, topic)
     with _broker() as broker:
         broker.set_rate(group, rate, topic=topic)
-    logger.warning("%s capped %s %s at %s messages/s", getpass.getuser(), group, topic, rate)
+    how = "no cap" if rate is None else f"a cap of {rate:g} messages/s"
+    logger.warning("%s gave %s %s", getpass.getuser(), " ".join(filter(None, (group, topic))), how)
 
 
 def forget_rate(*, group: str, topic: str = WHOLE_GROUP) -> None:
@@ -90,7 +91,7 @@ def forget_rate(*, group: str, topic: str = WHOLE_GROUP) -> None:
     _must_hear(group, topic)
     with _broker() as broker:
         broker.forget_rate(group, topic=topic)
-    logger.warning("%s gave %s %s its declared cap back", getpass.getuser(), group, topic)
+    logger.warning("%s gave %s its declared cap back", getpass.getuser(), " ".join(filter(None, (group, topic))))
 
 
 def prune(*, dry_run: bool = False) -> dict[str, int]:

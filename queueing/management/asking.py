@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from datetime import datetime
@@ -14,6 +15,7 @@ from django.utils.dateparse import parse_datetime
 
 from queueing.console.plain import visible
 from queueing.console.views import OPERATE
+from queueing.console.words import UNKNOWN
 
 
 class AskingCommand(BaseCommand):
@@ -34,18 +36,20 @@ class AskingCommand(BaseCommand):
         if not yes and self._answer(f"{question} Type {word} to agree: ") != word:
             raise CommandError("nothing was changed")
 
-    @staticmethod
-    def _answer(question: str) -> str:
+    def _answer(self, question: str) -> str:
         if not sys.stdin.isatty():
             raise CommandError("nobody is there to ask; --yes does it")
-        return input(question).strip()
+        # Not input(): its question goes where the answer's JSON goes, when that is a file.
+        self.stderr.write(question, style_func=str, ending="")
+        self.stderr.flush()
+        return sys.stdin.readline().strip()
 
     def _table(self, head: list[str], rows: list[list[str]]) -> None:
         rows = [
             [visible(cell).replace("\n", "\\n") for cell in row] for row in rows
         ]  # names of partitions come from messages, too
         widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-        numeric = [all(row[column][:1].isdigit() for row in rows) for column in range(len(head))]
+        numeric = [_is_of_numbers([row[column] for row in rows]) for column in range(len(head))]
         for row in (head, *rows):
             cells = zip(row, widths, numeric, strict=True)
             line = "  ".join(cell.rjust(width) if right else cell.ljust(width) for cell, width, right in cells)
@@ -69,10 +73,15 @@ def operator(username: str) -> Any:
 
 def as_moment(text: str) -> int:
     """Milliseconds since 1970 of a time with its zone, for argparse."""
-    moment: datetime | None = parse_datetime(text)
+    try:
+        moment: datetime | None = parse_datetime(text)
+    except ValueError:  # well formed, and no such day
+        moment = None
     if moment is None or moment.tzinfo is None:
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"{text!r} is no time with its zone; one is 2026-11-20T12:00:00+00:00")
     return int(moment.timestamp() * 1000)
 
 
-as_moment.__name__ = "time with its zone, as 2026-11-20T12:00:00+00:00"  # what argparse calls it
+def _is_of_numbers(cells: list[str]) -> bool:
+    """The row of totals leaves some of them out."""
+    return any(cells) and all(not cell or cell[0].isdigit() or cell == UNKNOWN for cell in cells)

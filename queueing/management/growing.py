@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from queueing.console.growing import Growth, grow_topic, next_growth
-from queueing.errors import BrokerUnavailable, CannotGrow, UnknownTopic
+from queueing.errors import CannotGrow, UnknownTopic
 from queueing.management.asking import AskingCommand
 
 
@@ -29,8 +29,6 @@ class GrowingCommand(AskingCommand):
                 growth = grow_topic(topic=topic, to=growth.becomes)
         except (UnknownTopic, CannotGrow) as error:
             raise CommandError(str(error)) from error
-        except BrokerUnavailable as error:
-            raise CommandError(f"{error}; once Redis answers, the same command finishes what it began") from error
         if options["json"]:
             return self._json(growth)
         rows = [

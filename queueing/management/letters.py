@@ -276,7 +276,6 @@ def _cut(payload: str, hidden: int) -> str:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of letters from 1 on")
+    return int(text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+from contextlib import suppress
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -10,7 +12,6 @@ from queueing.broker import BEGINNING, END, Position
 from queueing.conf import subscriptions
 from queueing.console import words
 from queueing.console.moving import Move, NotRebuildable, forget_rate, pause_group, prune, reset_group, set_rate
-from queueing.errors import BrokerUnavailable
 from queueing.fence import current_epoch, raise_epoch
 from queueing.management.asking import AskingCommand, as_moment
 from queueing.subscription import WHOLE_GROUP
@@ -64,7 +65,7 @@ class MovingCommand(AskingCommand):
                 return reset_group(
                     group=group, topic=topic, partition=partition, to=to, reprocess=reprocess, dry_run=dry_run
                 )
-            except (ValueError, NotRebuildable, BrokerUnavailable) as error:
+            except (ValueError, NotRebuildable) as error:
                 raise CommandError(str(error)) from error
 
         moves = move(dry_run=True)
@@ -89,10 +90,7 @@ class MovingCommand(AskingCommand):
     def _set_paused(self, paused: bool, *, group: str, **options: Any) -> None:
         if group not in subscriptions():
             raise CommandError(f"no group is called {group!r}; there are: {', '.join(sorted(subscriptions()))}")
-        try:
-            pause_group(group=group, paused=paused)
-        except BrokerUnavailable as error:
-            raise CommandError(str(error)) from error
+        pause_group(group=group, paused=paused)
         if options["json"]:
             return self._json({"group": group, "paused": paused})
         state = "paused: its consumers finish what they hold and read nothing" if paused else "reading"
@@ -104,7 +102,7 @@ class MovingCommand(AskingCommand):
                 forget_rate(group=group, topic=topic)
             else:
                 set_rate(group=group, topic=topic, rate=None if rate == OFF else float(rate))
-        except (ValueError, BrokerUnavailable) as error:
+        except ValueError as error:
             raise CommandError(str(error)) from error
         if options["json"]:
             return self._json({"group": group, "topic": topic, "rate": rate})
@@ -115,12 +113,9 @@ class MovingCommand(AskingCommand):
         return self.stdout.write(f"{what} {how or f'is capped at {rate:g} messages a second'}{but}.")
 
     def _prune(self, **options: Any) -> None:
-        try:
-            if not options["dry_run"]:
-                self.confirm("Delete inbox rows of messages that can no longer come?", yes=options["yes"])
-            gone = prune(dry_run=options["dry_run"])
-        except BrokerUnavailable as error:
-            raise CommandError(str(error)) from error
+        if not options["dry_run"]:
+            self.confirm("Delete inbox rows of messages that can no longer come?", yes=options["yes"])
+        gone = prune(dry_run=options["dry_run"])
         if options["json"]:
             return self._json(gone)
         return self._table(
@@ -138,7 +133,7 @@ class MovingCommand(AskingCommand):
 def _rate(text: str) -> float | str:
     if text in (OFF, DECLARED):
         return text
-    rate = float(text)
-    if not 0 < rate < float("inf"):
-        raise ValueError(text)
-    return rate
+    with suppress(ValueError):
+        if 0 < (rate := float(text)) < float("inf"):
+            return rate
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of messages a second, nor {OFF}, nor {DECLARED}")

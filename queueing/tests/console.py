@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 
+import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 
@@ -43,6 +45,13 @@ def bury(
     for delivery in deliveries:
         assert broker.bury(GROUP, "ada", delivery, Failure(reason, traceback), quarantine=quarantine)
     return deliveries
+
+
+def sits_there(monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
+    """Somebody at a terminal, who answers the one question with this."""
+    keyboard = io.StringIO(f"{answer}\n")
+    monkeypatch.setattr(keyboard, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stdin", keyboard)
 
 
 def token(delivery: Delivery, group: str = GROUP) -> str:

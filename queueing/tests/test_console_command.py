@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
@@ -17,8 +22,9 @@ from queueing.brokers.redis_streams import RedisStreamsBroker
 from queueing.conf import make_broker
 from queueing.console import selectors
 from queueing.console.reading import Reader
-from queueing.tests.console import GROUP, NASTY, TOPICS, bury, person, placed, read
+from queueing.tests.console import GROUP, NASTY, PLACED, TOPICS, bury, person, placed, read, sits_there
 
+ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.django_db
 
 
@@ -55,6 +61,7 @@ def test_groups_says_what_the_page_says(broker: RedisStreamsBroker) -> None:
 
     orders = next(line for line in table.splitlines() if line.startswith("orders"))
     assert orders.split()[:2] == ["orders", "1,200"]
+    assert table.splitlines()[0].index("ALIVE") + len("ALIVE") - 1 == re.search(r" 300 +1 ", orders).end() - 2
     assert re.search(r" 1,500 +300 +1 +orders\.events 1,000/s, orders\.placed 1,000/s$", orders)
     assert "Outbox: 0 waiting" in table
     [group] = [group for group in facts["groups"] if group["group"] == GROUP]
@@ -117,10 +124,7 @@ def test_it_asks_whoever_sits_there(
     broker: RedisStreamsBroker, monkeypatch: pytest.MonkeyPatch, answer: str, left: int
 ) -> None:
     bury(broker, [placed(), placed()])
-    keyboard = io.StringIO(answer)
-    monkeypatch.setattr(keyboard, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr("sys.stdin", keyboard)
-    monkeypatch.setattr("builtins.input", lambda _: answer)
+    sits_there(monkeypatch, answer)
 
     if left:
         with pytest.raises(CommandError, match="nothing was changed"):
@@ -147,9 +151,60 @@ def test_mistakes_are_named(broker: RedisStreamsBroker, settings: object) -> Non
     with pytest.raises(CommandError, match=r"no group is called 'order'; there are: .*orders"):
         queue("dead", "order")
     settings.QUEUEING = {**settings.QUEUEING, "OPTIONS": {"url": "redis://127.0.0.1:1/0"}}
-    for words in (["groups"], ["topics"], ["dead"], ["replay", "--user", "operator", "--yes"]):
-        with pytest.raises(CommandError, match="Redis does not answer"):
+    for words in (
+        ["groups"],
+        ["topics"],
+        ["dead"],
+        ["replay", "--user", "operator", "--yes"],
+        ["pause", GROUP],
+        ["rate", GROUP, "5"],
+        ["reset", GROUP, "--topic", PLACED, "--end", "--yes"],
+        ["prune", "--yes"],
+        ["add-partitions", "orders.events", "--yes"],
+    ):
+        with pytest.raises(CommandError, match=r"^Redis does not answer at .*; once it does, run this again$"):
             queue(*words)
+
+
+def command(*words: str, **variables: str) -> subprocess.Popen[str]:
+    """As somebody types it: a process, whose every line is what they see."""
+    return subprocess.Popen(
+        [sys.executable, "manage.py", "queue", *words],
+        cwd=ROOT,
+        env={**os.environ, **variables},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def test_a_postgresql_that_is_away_is_named_in_one_line() -> None:
+    with command("new-epoch", "--yes", DATABASE_URL="postgresql://127.0.0.1:1/nowhere") as asked:
+        said, why = asked.communicate(timeout=60)
+
+    assert (said, asked.returncode) == ("", 1)
+    assert "Traceback" not in why
+    assert why.splitlines()[-1].startswith("CommandError: PostgreSQL does not answer: ")
+    assert why.rstrip().endswith("; once it does, run this again")
+
+
+def test_a_reader_who_has_seen_enough_is_no_error(broker: RedisStreamsBroker) -> None:
+    bury(broker, [placed()])
+
+    with command("dead") as asked:
+        asked.stdout.close()
+        why = asked.stderr.read()
+
+    assert "Traceback" not in why
+    assert "BrokenPipe" not in why
+    assert asked.returncode == 128 + signal.SIGPIPE
+
+
+def test_a_question_does_not_mix_with_the_answer(broker: RedisStreamsBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+    bury(broker, [placed()])
+    sits_there(monkeypatch, "y")
+
+    assert json.loads(queue("replay", "--user", "operator", "--json"))["moved"] == 1
 
 
 def test_an_operator_caps_a_topic_or_a_group_and_takes_it_back(broker: RedisStreamsBroker) -> None:
@@ -173,8 +228,8 @@ def test_an_operator_caps_a_topic_or_a_group_and_takes_it_back(broker: RedisStre
     ("words", "why"),
     [
         (("rate", "bakers", "5"), "no group is called 'bakers'"),
-        (("rate", "orders", "0"), "invalid _rate value: '0'"),
-        (("rate", "orders", "many"), "invalid _rate value: 'many'"),
+        (("rate", "orders", "0"), "'0' is no number of messages a second"),
+        (("rate", "orders", "many"), "'many' is no number of messages a second"),
         (("rate", "logistics", "5", "--topic", "orders.placed"), "logistics does not hear 'orders.placed'"),
     ],
 )

@@ -28,7 +28,7 @@ from queueing.conf import make_broker
 from queueing.console.choosing import Choice, chosen
 from queueing.message import Delivery
 from queueing.tests.conformance import WHY
-from queueing.tests.console import GROUP, NASTY, PLACED, TOPICS, bury, person, placed
+from queueing.tests.console import GROUP, NASTY, PLACED, TOPICS, bury, person, placed, sits_there
 
 ROOT = Path(__file__).resolve().parents[2]
 PLACE = (PLACED, "7", GROUP)
@@ -177,8 +177,9 @@ def test_mistakes_are_named(broker: RedisStreamsBroker, settings: object) -> Non
         (["nobody"], "no group is called 'nobody'; there are: "),
         (["--topic", "no.topic"], "no topic is called 'no.topic'; there are: .*orders.placed"),
         (["--id", "nobody"], "not among the dead letters: nobody"),
-        (["--since", "yesterday"], "argument --since: invalid time with its zone"),
-        (["--limit", "0"], "argument --limit"),
+        (["--since", "yesterday"], "argument --since: 'yesterday' is no time with its zone"),
+        (["--since", "2026-02-30T00:00:00+00:00"], "argument --since: '2026-02-30.* is no time with its zone"),
+        (["--limit", "0"], "argument --limit: '0' is no number of letters from 1 on"),
     ):
         with pytest.raises(CommandError, match=why):
             act("replay", *words)
@@ -212,20 +213,17 @@ def test_a_purge_wants_a_group_and_the_number_typed(
     broker: RedisStreamsBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bury(broker, [placed() for _ in range(3)])
-    keyboard = io.StringIO()
-    monkeypatch.setattr(keyboard, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr("sys.stdin", keyboard)
 
     with pytest.raises(CommandError, match="purge of which group"):
         act("purge")
     for answer in ("y", "", "2"):
-        monkeypatch.setattr("builtins.input", lambda _, answer=answer: answer)
+        sits_there(monkeypatch, answer)
         with pytest.raises(CommandError, match="nothing was changed"):
             queue("purge", GROUP, "--user", "operator")
     assert "3 match" in queue("purge", GROUP, "--user", "operator", "--dry-run")
     assert tally(broker, "dead", "purged") == [3, 0]
     assert not LogEntry.objects.exists()
-    monkeypatch.setattr("builtins.input", lambda _: "3")
+    sits_there(monkeypatch, "3")
     said = queue("purge", GROUP, "--user", "operator")
 
     assert "Purged 3 of 3 dead letters." in said

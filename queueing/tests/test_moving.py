@@ -138,7 +138,7 @@ class TestReset:
             (["nobody", "--topic", "orders.placed", "--beginning"], "no group is called 'nobody'"),
             ([GROUP, "--topic", "sales.events.x", "--beginning"], "does not hear"),
             ([GROUP, "--topic", "orders.placed", "--beginning", "--partition", "9"], "no partition '9'"),
-            ([GROUP, "--topic", "orders.placed", "--to-time", "2026-01-01T00:00:00"], "invalid time with its zone"),
+            ([GROUP, "--topic", "orders.placed", "--to-time", "2026-01-01T00:00:00"], "is no time with its zone"),
             ([GROUP, "--topic", "orders.placed", "--to-offset", "soon", "--partition", "7"], "is no offset"),
             ([GROUP, "--topic", "orders.placed", "--beginning", "--reprocess"], "not declared rebuildable"),
             ([GROUP, "--topic", "orders.placed", "--beginning"], "nobody is there to ask"),

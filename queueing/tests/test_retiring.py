@@ -21,7 +21,7 @@ from queueing.console import retiring
 from queueing.message import Message, new_id
 from queueing.models import InboxEntry, InboxGeneration
 from queueing.tests.conformance import WHY
-from queueing.tests.console import GROUP, PLACED, person, placed, read
+from queueing.tests.console import GROUP, PLACED, person, placed, read, sits_there
 
 GHOST = "points_%"  # a name that a careless LIKE would take for others, too
 pytestmark = pytest.mark.django_db
@@ -130,10 +130,7 @@ def test_what_is_declared_or_at_work_or_unknown_is_not_retired(
 def test_it_asks_for_the_name(
     broker: RedisStreamsBroker, ghost: list[Message], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keyboard = io.StringIO()
-    monkeypatch.setattr(keyboard, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr("sys.stdin", keyboard)
-    monkeypatch.setattr("builtins.input", lambda _: "y")
+    sits_there(monkeypatch, "y")
 
     with pytest.raises(CommandError, match="nothing was changed"):
         retire(GHOST)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
+from django.db import InterfaceError, OperationalError
 from redis.exceptions import RedisError
 
 from queueing.conf import subscriptions
@@ -13,13 +17,16 @@ from queueing.console.consumers import COLUMNS, consumers
 from queueing.console.plain import visible
 from queueing.console.retiring import undeclared_groups
 from queueing.console.snapshot import Counts, Snapshot
-from queueing.errors import BrokerUnavailable
+from queueing.errors import BrokerUnavailable, StoreUnavailable
 from queueing.management.growing import GrowingCommand
 from queueing.management.letters import LetterCommand
 from queueing.management.moving import MovingCommand
 from queueing.management.retiring import RetiringCommand
 
-AWAY = "Redis does not answer at settings.QUEUEING['OPTIONS']['url']: {}"
+# Each action may be run again: it finishes what it began, and what is done already changes nothing.
+AWAY = "Redis does not answer at settings.QUEUEING['OPTIONS']['url']: {}; once it does, run this again"
+STORE_AWAY = "PostgreSQL does not answer: {}; once it does, run this again"
+INTERRUPTED = "interrupted: what is done stays done, and running this again does the rest"
 COUNTS = ("LAG", "OLDEST", "IN FLIGHT", "DELAYED", "LATER", "PARKED", "DEAD", "APPENDED", "ACKED")
 
 
@@ -51,6 +58,13 @@ class Command(LetterCommand, MovingCommand, GrowingCommand, RetiringCommand):
             getattr(self, "_" + action.replace("-", "_"))(**options)
         except (RedisError, BrokerUnavailable) as error:
             raise CommandError(AWAY.format(error)) from error
+        except (OperationalError, InterfaceError, StoreUnavailable) as error:
+            raise CommandError(STORE_AWAY.format(str(error).partition("\n")[0])) from error
+        except KeyboardInterrupt as error:
+            raise CommandError(INTERRUPTED, returncode=128 + signal.SIGINT) from error
+        except BrokenPipeError:  # `queue dead | head` has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python flushes into it as it ends
+            raise SystemExit(128 + signal.SIGPIPE) from None
 
     def _groups(self, **options: Any) -> None:
         snapshot = self._snapshot()
