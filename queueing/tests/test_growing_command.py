@@ -98,7 +98,7 @@ def test_growth_that_was_broken_off_is_finished_and_not_doubled_again(
         split(self, topic, step)
 
     monkeypatch.setattr(RedisStreamsBroker, "_split", dies_at_two)
-    with pytest.raises(CommandError, match="same command finishes"):
+    with pytest.raises(CommandError, match="once it does, run this again"):
         queue("add-partitions", TOPIC, "--yes")
     monkeypatch.undo()
     tell(house, "anything goes on")
