@@ -5,14 +5,14 @@ from __future__ import annotations
 from benchmarks.row import Row
 
 HEAD = (
-    f"{'':<36} {'ours':>9} {'unit':<10} {'against':<32} {'theirs':>9} {'ratio':>6} target\n"
-    f"{'─' * 36} {'─' * 9} {'─' * 10} {'─' * 32} {'─' * 9} {'─' * 6} {'─' * 12}"
+    f"{'':<36} {'ours':>9} {'unit':<10} {'against':<31} {'theirs':>9} {'ratio':>6} target\n"
+    f"{'─' * 36} {'─' * 9} {'─' * 10} {'─' * 31} {'─' * 9} {'─' * 6} {'─' * 12}"
 )
 
 
 def line(row: Row) -> str:
     return (
-        f"{row.name:<36} {row.ours:>9,.0f} {row.unit:<10} {row.against:<32} {row.theirs:>9,.0f} {row.ratio:>6.2f}"
+        f"{row.name:<36} {row.ours:>9,.0f} {row.unit:<10} {row.against:<31} {row.theirs:>9,.0f} {row.ratio:>6.2f}"
         f" {_target(row)}"
     )
 

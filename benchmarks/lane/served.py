@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from config.stack.lifeline import tied_to_us
 from config.stack.valkey import free_port
 
 WEB_CORE, CROWD_CORE = 0, 1  # the crowd shares its core with Valkey
@@ -27,22 +29,18 @@ def served(application: str, **environment: str) -> Iterator[int]:
     """The port of a running server; its end with it."""
     port = free_port()
     command = [
-        *(
-            sys.executable,
-            "-m",
-            "granian",
-            "--interface",
-            "asginl",
-            "--workers",
-            "1",
-            "--no-ws",
-            "--log-level",
-            "warning",
-        ),
-        *("--host", "127.0.0.1", "--port", str(port), "--backlog", "8192", "--backpressure", "20000", application),
+        *(sys.executable, "-m", "granian", "--interface", "asginl", "--workers", "1", "--no-ws"),
+        *("--log-level", "warning", "--host", "127.0.0.1", "--port", str(port)),
+        *("--backlog", "8192", "--backpressure", "20000", application),
     ]
+    ends_with_us = tied_to_us(signal.SIGTERM)
+
+    def before_exec() -> None:
+        ends_with_us()
+        pin(0, WEB_CORE)
+
     process = subprocess.Popen(
-        command, env={**os.environ, **environment}, preexec_fn=lambda: pin(0, WEB_CORE), start_new_session=True
+        command, env={**os.environ, **environment}, preexec_fn=before_exec, start_new_session=True
     )
     try:
         _wait_for(port, process)
