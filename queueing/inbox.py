@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import uuid
 from collections.abc import Callable, Sequence
 
 from django.db import connection
@@ -19,6 +21,7 @@ _INSERT = """
     RETURNING message_id::text
 """
 
+_CANONICAL = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 
 # The inbox of a rebuildable group is called "<group>#<generation>" once it was told to process again.
 _INSERT_REBUILDABLE = _INSERT.replace(
@@ -75,4 +78,9 @@ def _note(group: str, batch: Sequence[Delivery], *, rebuildable: bool) -> list[D
 
 
 def _as_uuid(message_id: str) -> str:
-    return message_id.lower()
+    """As PostgreSQL will say it again: an id in any other form would look as if it had been handled before.
+
+    Raises:
+        ValueError: this is no UUID; another program produced it.
+    """
+    return message_id if _CANONICAL(message_id) else str(uuid.UUID(message_id))

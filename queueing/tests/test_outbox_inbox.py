@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import uuid
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -311,11 +312,27 @@ def test_an_id_that_is_two_ids_marks_neither() -> None:
     both = f"{new_id()},{new_id()}"
     seen: list[Delivery] = []
 
-    with pytest.raises(ValueError, match="comma"):
+    with pytest.raises(ValueError, match="badly formed"):
         inbox("electricity")([delivery(id_=both)], seen.extend)
 
     assert not seen
     assert not InboxEntry.objects.exists()
+
+
+@pytest.mark.parametrize("form", ["{hex}", "{{{text}}}", "{upper}", "urn:uuid:{text}"])
+def test_an_id_in_another_form_is_handled_once(form: str) -> None:
+    id_ = uuid.uuid4()
+    odd = form.format(hex=id_.hex, text=id_, upper=str(id_).upper())
+
+    assert run(inbox("cooks"), [delivery(id_=odd), delivery(id_=str(id_))]) == [odd]
+    assert InboxEntry.objects.get().message_id == id_
+    assert run(inbox("cooks"), [delivery(id_=odd)]) == []
+
+
+@pytest.mark.parametrize("id_", ["{}", "hello", "NULL", 'a"b', "\x00"])
+def test_an_id_that_is_none_is_a_failure_and_never_taken_for_handled(id_: str) -> None:
+    with pytest.raises(ValueError, match="badly formed"):
+        run(inbox("cooks"), [delivery(id_=id_)])
 
 
 def test_the_inbox_row_goes_when_the_handler_fails() -> None:
