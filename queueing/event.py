@@ -64,7 +64,7 @@ class Event(msgspec.Struct, metaclass=_Frozen):
     def decode(cls, body: bytes) -> Self:
         try:
             return cast(Self, (_decoders.get(cls) or _decoder(cls)).decode(body))
-        except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        except (ValueError, RecursionError) as error:  # no JSON, not its fields, no UTF-8; nested too deeply
             raise MalformedMessage(f"{cls.wire} v{cls.version}: {error}") from error
 
 

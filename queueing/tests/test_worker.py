@@ -332,6 +332,8 @@ def test_events_nobody_here_subscribes_to_are_acknowledged_unread(broker, clock,
         ("tests.KettleSold", 1, b"not json", "MalformedMessage"),
         ("tests.KettleSold", 1, b'{"kettle": 7}', "MalformedMessage"),
         ("tests.KettleSold", 1, b"{}", "MalformedMessage"),
+        ("tests.KettleSold", 1, b'{"kettle": "caf\xe9"}', "MalformedMessage"),  # Latin-1
+        ("tests.KettleSold", 1, b'{"kettle": "k", "x": ' + b"[" * 100_000, "MalformedMessage"),
         ("tests.KettleSold", 2, b'{"kettle": "ann"}', "UnknownEvent"),
         ("unreadable entry", 0, b"", "UnknownEvent"),
         ("tests.KettleSold", 1, b'{"kettle": "' + b"a" * 5_000_000, "MalformedMessage"),
