@@ -42,6 +42,7 @@ def cap_of(topic: str, *, declared: Mapping[str, float], set_to: Mapping[str, fl
 @dataclass(slots=True)
 class _Waiting:
     until: float
+    rate: float
     deliveries: list[Delivery]
 
 
@@ -55,15 +56,19 @@ class Caps:
     _next_look: float = field(default=float("-inf"), init=False)
 
     def look(self) -> None:
-        """See what an operator has set. What waits for a cap that is gone waits no longer."""
+        """See what an operator has set. What waits for a cap that is gone or rose waits no longer."""
         if self.clock() < self._next_look:
             return
         self._set_to = self.broker.rates(self.subscription.group)
         self._next_look = self.clock() + LOOK_S
-        buckets = {cap.bucket for cap in map(self.of, self.subscription.topics) if cap}
+        rates = {cap.bucket: cap.rate for cap in map(self.of, self.subscription.topics) if cap}
         for bucket, waiting in self._waiting.items():
-            if bucket not in buckets:
+            rate = rates.get(bucket)
+            if rate is None:
                 waiting.until = float("-inf")
+            elif rate > waiting.rate:
+                debt_s = self.broker.charge(self.subscription.group, 0, rate, topic=bucket)
+                waiting.until, waiting.rate = min(waiting.until, self.clock() + debt_s), rate
 
     def of(self, topic: str) -> Cap | None:
         return cap_of(topic, declared=self.subscription.caps, set_to=self._set_to)
@@ -136,7 +141,7 @@ class Caps:
             if cap and costly:
                 wait_s = self.broker.charge(self.subscription.group, costly, cap.rate, topic=cap.bucket)
             if cap and wait_s > 0:
-                self._waiting[cap.bucket] = _Waiting(now + wait_s, share)
+                self._waiting[cap.bucket] = _Waiting(now + wait_s, cap.rate, share)
             else:
                 ready += share
         return ready

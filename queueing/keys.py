@@ -9,7 +9,8 @@
     q:paused                          set     groups that read nothing for now
     q:tide                            string  counter, raised after each batch the relay tells (queueing/tide.py)
     q:start:<group>                   hash    topic → when a group that starts "now" first said so, ms (Redis's clock)
-    q:rate:<group>                    hash    debt (µs; negative: saved up), at (Redis's clock, µs): of the group's cap
+    q:rate:<group>                    hash    debt (µs; negative: saved up), at (Redis's clock, µs), rate (messages/s)
+                                              then: of the group's cap
     q:rate:<group>:<topic>            hash    the same, of the cap that one topic has in this group
     q:caps:<group>                    hash    topic ('': the whole group) → messages/s or "off", set by an operator
     q:{<topic>:<p>}:log               stream  entries: id, n(ame), v(ersion), k(ey), at (ms), b(ody), h(eaders), d(ue)

@@ -187,6 +187,31 @@ def test_what_an_operator_sets_holds_within_a_second_and_until_it_is_taken_back(
     assert len(house.handled) == 3_000, "no cap: all the rest at once"
 
 
+@pytest.mark.parametrize("consumers", [1, 3])
+def test_who_corrects_a_cap_that_was_far_too_low_need_not_wait_for_what_it_cost(consumers: int) -> None:
+    house = House(Subscription("orders", HANDLERS), consumers)
+    house.broker.set_rate("orders", 0.001, topic="door")
+    house.broker.produce(guests(600))
+    house.work(until_s=5)
+    assert house.handled == []
+
+    house.broker.set_rate("orders", 100.0, topic="door")
+    house.work(until_s=10)
+
+    assert house.between(5, 6)["door"] > 0
+    assert house.between(7, 9)["door"] == pytest.approx(200, abs=20)
+
+
+def test_on_redis_too_a_debt_shrinks_when_the_cap_rises_and_never_grows(client: redis.Redis, redis_url: str) -> None:
+    broker = RedisStreamsBroker(TOPICS, url=redis_url)
+
+    assert broker.charge("orders", 1, 0.001) == pytest.approx(999.9, abs=1)
+    assert broker.charge("orders", 0, 0.0005) == pytest.approx(999.9, abs=1)
+    assert broker.charge("orders", 0, 0.5) == pytest.approx(1, abs=0.01)
+    assert broker.charge("orders", 0, 1_000) < 0.001
+    broker.redis.close()
+
+
 def test_a_cap_for_the_whole_group_leaves_a_topic_its_own() -> None:
     house = House(Subscription("orders", HANDLERS, rate={"door": 100}))
     house.broker.set_rate("orders", 10.0)

@@ -38,7 +38,7 @@ class MemoryBase:
     _abouts: dict[str, dict[str, About]] = field(default_factory=dict)
     _paused: set[str] = field(default_factory=set)
     _tide: int = 0
-    _debts: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
+    _debts: dict[tuple[str, str], tuple[float, float, float]] = field(default_factory=dict)
     _caps: dict[str, dict[str, float | None]] = field(default_factory=dict)
     _count: itertools.count[int] = field(default_factory=itertools.count)
 

@@ -9,9 +9,12 @@ from queueing.brokers.memory.base import MemoryBase
 class Capping(MemoryBase):
     def charge(self, group: str, messages: int, rate: float, *, topic: str = "") -> float:
         now = self.clock()
-        debt_s, at = self._debts.get((group, topic), (-SAVED_UP_S, now))
-        debt_s = max(-SAVED_UP_S, debt_s - (now - at)) + messages / rate
-        self._debts[group, topic] = (debt_s, now)
+        debt_s, at, before = self._debts.get((group, topic), (-SAVED_UP_S, now, rate))
+        debt_s = max(-SAVED_UP_S, debt_s - (now - at))
+        if debt_s > 0 and before < rate:
+            debt_s *= before / rate
+        debt_s += messages / rate
+        self._debts[group, topic] = (debt_s, now, rate)
         return max(0.0, debt_s)
 
     def rates(self, group: str) -> dict[str, float | None]:
