@@ -68,6 +68,19 @@ def test_an_emptied_redis_gets_its_groups_back(broker: RedisStreamsBroker, clien
     assert len(broker.read("cooks", "ada", ["parcels"], 10, 0)) == 1
 
 
+@pytest.mark.parametrize("deliver_at_ms", [0, 1])
+def test_an_emptied_redis_hears_of_a_dynamic_partition_again(
+    deliver_at_ms: int, broker: RedisStreamsBroker, client: redis.Redis
+) -> None:
+    broker.produce([parcel("sale-7", topic="per.sale", deliver_at_ms=deliver_at_ms)])
+    client.flushdb()
+
+    broker.produce([parcel("sale-7", topic="per.sale", deliver_at_ms=deliver_at_ms)])
+    broker.promote(["per.sale"])
+
+    assert len(broker.read("cooks", "ada", ["per.sale"], 10, 0)) == 1
+
+
 def test_an_entry_another_program_wrote_becomes_a_message_that_can_be_buried(
     broker: RedisStreamsBroker, client: redis.Redis
 ) -> None:

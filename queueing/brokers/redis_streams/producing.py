@@ -93,7 +93,7 @@ class Producing(Sorting):
         )
         if reply[0] == b"full":
             raise TopicFull(topic.name, int(reply[1]), topic.capacity, acked_per_s=float(reply[2]))
-        return int(reply[1]) if reply[0] == b"moved" else None
+        return self._generation(where, reply)
 
     def _schedule(self, where: Place, batch: list[Message], generation: int) -> int | None:
         reply = self._run_safely(
@@ -101,6 +101,12 @@ class Producing(Sorting):
             keys=[keys.later(*where), keys.drafts(*where), keys.meta(*where)],
             args=[generation, *(argument for message in batch for argument in to_draft(message))],
         )
+        return self._generation(where, reply)
+
+    def _generation(self, where: Place, reply: Any) -> int | None:
+        """The partition's, when it is another one than we believe."""
+        if reply[0] == b"began":  # maybe not for the first time: Redis was emptied since we made it known
+            self.ensure_partition(*where)
         return int(reply[1]) if reply[0] == b"moved" else None
 
     @speaks_broker
