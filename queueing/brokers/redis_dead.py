@@ -6,8 +6,6 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from queueing import keys
 from queueing.brokers.envelope import Parked, from_json
 from queueing.brokers.lua import load
@@ -45,7 +43,7 @@ def _buried(place: Place, id_: bytes, buried_at_ms: float, text: bytes) -> Burie
     seal = hashlib.sha1(text, usedforsecurity=False).hexdigest()  # the hash that Redis's scripts have at hand
     try:
         letter = from_json(text)
-    except msgspec.MsgspecError:
+    except ValueError:
         letter = _unreadable(place, id_, text)
     return Buried(place[2], letter, int(buried_at_ms), seal)
 

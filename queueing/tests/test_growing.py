@@ -172,6 +172,21 @@ class TestBrokenOff:
                 return
         raise AssertionError("it never came through")
 
+    @pytest.mark.parametrize("letter", [b"not json", b'{"key": "caf\xe9"}', b"{}"])
+    def test_a_letter_that_nobody_can_read_stays_where_it_is_and_holds_up_nothing(
+        self, letter: bytes, new_broker: Callable[[], RedisStreamsBroker], client: redis.Redis
+    ) -> None:
+        broker = new_broker()
+        broker.leases("cooks", ["parcels"])
+        client.hset(keys.graves("parcels", "0", "cooks"), "strange", letter)
+        client.zadd(keys.dead("parcels", "0", "cooks"), {"strange": 1})
+
+        broker.grow("parcels", 4)
+
+        assert [seen.partition for seen in new_broker().leases("cooks", ["parcels"])] == ["0", "1", "2", "3"]
+        [strange] = broker.dead_letters("cooks", "parcels", "0")
+        assert broker.purge([strange]) == 1
+
     def test_opening_is_finished_by_the_next_who_looks(
         self, new_broker: Callable[[], RedisStreamsBroker], client: redis.Redis
     ) -> None:

@@ -73,6 +73,9 @@ def test_a_retired_group_is_forgotten_everywhere_and_nobody_else_is(
     broker: RedisStreamsBroker, ghost: list[Message]
 ) -> None:
     broker.pause(GHOST)
+    for topic in ("", PLACED):
+        broker.charge(GHOST, 1, 1.0, topic=topic)
+        broker.set_rate(GHOST, 1.0, topic=topic)
     broker.redis.xtrim(keys.log(PLACED, "7"), minid="0")  # a log that is there
     table = io.StringIO()
     call_command("queue", "groups", stdout=table)

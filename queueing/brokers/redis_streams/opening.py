@@ -86,7 +86,10 @@ class Move:
             for id_, text in self.redis.hscan_iter(hash_, count=500):
                 if id_.endswith((b":n", b":s")):
                     continue
-                key = msgspec.json.decode(text, type=Keyed).key
+                try:
+                    key = msgspec.json.decode(text, type=Keyed).key
+                except ValueError:  # no program of ours wrote it; it can be seen and purged where it is
+                    continue
                 if self.split.moves(key, self.first):
                     found.setdefault(key, []).append(id_)
             if sum(map(len, found.values())) >= MOST:

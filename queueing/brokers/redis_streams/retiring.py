@@ -41,7 +41,7 @@ class Retiring(RedisBase):
                 of_group = [key(topic, partition, group) for key in OF_A_PARTITION]
                 self._scripts["retire"](keys=[keys.log(topic, partition), *of_group], args=[group])
             self.redis.unlink(keys.rate(group, topic))
-        for key in (keys.beats(group), keys.seen(group), keys.about(group), keys.start(group), keys.caps(group)):
-            self.redis.unlink(key)
+        for key in (keys.beats, keys.seen, keys.about, keys.start, keys.caps, keys.rate):
+            self.redis.unlink(key(group))
         self.redis.srem(keys.PAUSED, group)
         self._forget_places()
