@@ -20,6 +20,7 @@ from django.views.decorators.http import require_GET
 
 from config.env import env
 from config.tasks import celery_is_alive
+from inventory import keys
 from queueing.brokers.redis_streams import RedisStreamsBroker
 from queueing.conf import topics
 from queueing.health import last_seen_s
@@ -83,23 +84,37 @@ async def _postgres() -> str:
 async def _redis() -> Report:
     try:
         async with asyncio.timeout(PROBE_WITHIN_S):
-            seen, celery = await asyncio.to_thread(_beats)
+            store, seen, celery = await asyncio.to_thread(_beats)
     except (TimeoutError, redis.TimeoutError):
         return {"redis": "does not answer"}
     except redis.RedisError:
         return {"redis": "unreachable"}
     relay = seen.pop("relay")
     return {
-        "redis": OK,
+        "redis": store,
         "consumers": {group: _liveness(age_s) for group, age_s in seen.items()},
         "relay": _liveness(relay),
         "celery": OK if celery else "silent",
     }
 
 
-def _beats() -> tuple[dict[str, float | None], bool]:
+def _beats() -> tuple[str, dict[str, float | None], bool]:
     broker = _broker()
-    return last_seen_s(broker), celery_is_alive(broker.redis)
+    return _store(broker.redis), last_seen_s(broker), celery_is_alive(broker.redis)
+
+
+def _store(client: Any) -> str:
+    """Whether this Redis may admit: it is the primary, and its data was compared with PostgreSQL's since it began."""
+    with client.pipeline(transaction=False) as pipe:
+        pipe.info("server")
+        pipe.info("replication")
+        pipe.get(keys.APPROVED)
+        server, replication, approved = pipe.execute()
+    if replication["role"] != "master":
+        return "a read-only replica"
+    if approved is not None and approved.decode() != server["run_id"]:
+        return "began a new life; its data is being compared with PostgreSQL's"
+    return OK
 
 
 @cache

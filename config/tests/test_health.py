@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.test import Client
@@ -14,6 +15,7 @@ from pytest_django import Settings
 
 from config import health, tasks
 from config.stack.servers import Postgres, Valkey
+from inventory import keys as gate_keys
 from queueing import keys
 from queueing.brokers.redis_streams import RedisStreamsBroker
 from queueing.conf import make_broker, subscriptions
@@ -93,6 +95,23 @@ def test_a_consumer_that_fell_silent_is_named_and_the_others_are_not(broker: Red
     assert status == 503
     assert said["components"]["consumers"].pop("payments").startswith("silent for 6")
     assert set(said["components"]["consumers"].values()) == {"ok"}
+
+
+def test_a_redis_whose_data_was_not_compared_since_it_began_is_named(broker: RedisStreamsBroker) -> None:
+    broker.redis.set(gate_keys.APPROVED, "the run id of another life")
+
+    status, said = ask()
+
+    assert (status, "compared" in said["components"]["redis"]) == (503, True)
+
+
+def test_a_replica_is_named(broker: RedisStreamsBroker, own_redis_url: str) -> None:
+    other = urlsplit(own_redis_url)
+    broker.redis.execute_command("REPLICAOF", other.hostname, other.port)
+
+    status, said = ask()
+
+    assert (status, said["components"]["redis"]) == (503, "a read-only replica")
 
 
 def test_without_redis_it_answers_and_names_it(broker: RedisStreamsBroker, valkey: Valkey) -> None:
