@@ -7,7 +7,7 @@ NO_SERVERS := env SECRET_KEY=only-for-lint DATABASE_URL=postgresql://nowhere/lin
 APPS := config queueing shop orders inventory payments logistics notifications
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint deps spike shoppers bench drills constraints clean
+.PHONY: help up test lint deps spike drain compare shoppers bench drills constraints clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -33,6 +33,14 @@ deps: ## nginx and Chromium, which only some tests need
 spike: ## 100,000 orders in one second, then the audit; results in reports/ (ARGS="--rate 20000")
 	@$(INSTALL) servers load
 	@exec $(PY) -m loadtests spike $(ARGS)
+
+drain: ## 99,000 orders wait, 1,000 a second are worked off: backlog against formula (ARGS="--uncapped")
+	@$(INSTALL) servers load
+	@exec $(PY) -m loadtests drain $(ARGS)
+
+compare: ## the same orders through three synchronous calls and through the queue, then with inventory stopped
+	@$(INSTALL) servers load
+	@exec $(PY) -m loadtests compare $(ARGS)
 
 shoppers: ## Locust's shoppers from log-in to parcel, then the audit; results in reports/
 	@$(INSTALL) servers load

@@ -1,10 +1,10 @@
-"""`python -m loadtests spike` is `make spike`, `python -m loadtests shoppers` is `make shoppers`."""
+"""`python -m loadtests spike` is `make spike`, and so on."""
 
 import sys
 
-from loadtests import journey, spike_run
+from loadtests import compare, drain, journey, spike_run
 
-RUNS = {"spike": spike_run.main, "shoppers": journey.main}
+RUNS = {"spike": spike_run.main, "drain": drain.main, "compare": compare.main, "shoppers": journey.main}
 
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in RUNS:

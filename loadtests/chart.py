@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from html import escape
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 900, 260, 60, 40, 24
@@ -68,6 +69,43 @@ def lines(points: Points, names: Sequence[str], unit: str) -> str:
     return _frame("".join(drawn), points, names, most, unit)
 
 
+def percentiles(series: Mapping[str, Mapping[str, float]]) -> str:
+    """One line per name over the same shares ("0.5", "0.99" …), each in milliseconds, on a scale of powers of ten."""
+    series = {name: found for name, found in series.items() if found}
+    if not series:
+        return "<p>There is nothing to draw.</p>"
+    shares = list(next(iter(series.values())))
+    low = math.floor(math.log10(min(max(0.1, ms) for found in series.values() for ms in found.values())))
+    high = max(low + 1, math.ceil(math.log10(max(max(0.1, ms) for found in series.values() for ms in found.values()))))
+    step = (WIDTH - LEFT) / len(shares)
+    drawn = []
+    for power in range(low, high + 1):
+        y = _y(power - low, high - low)
+        drawn.append(
+            f'<path d="M{LEFT} {y:.1f}H{WIDTH}" stroke="currentColor" opacity=".15"/>'
+            f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{_span(10.0**power)}</text>'
+        )
+    for number, share in enumerate(shares):
+        drawn.append(
+            f'<text x="{LEFT + (number + 0.5) * step:.1f}" y="{HEIGHT - 22}" text-anchor="middle">'
+            f"{'slowest' if float(share) == 1 else f'p{float(share) * 100:.4g}'}</text>"
+        )
+    labelled: list[tuple[float, float]] = []
+    for found, colour in zip(series.values(), COLOURS, strict=False):
+        dots = [
+            (LEFT + (number + 0.5) * step, _y(math.log10(max(0.1, ms)) - low, high - low), ms)
+            for number, ms in enumerate(found.values())
+        ]
+        way = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in dots)
+        drawn.append(f'<polyline points="{way}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        for x, y, ms in dots:
+            drawn.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"><title>{ms:,g} ms</title></circle>')
+            if all(abs(y - other) > 14 for at, other in labelled if at == x):  # where two lines meet, one says it
+                labelled.append((x, y))
+                drawn.append(f'<text x="{x:.1f}" y="{y - 7:.1f}" text-anchor="middle">{_span(ms)}</text>')
+    return _svg(_legend(list(series)) + "".join(drawn))
+
+
 def funnel(steps: Sequence[tuple[str, int]]) -> str:
     """One bar per layer, as wide as what came so far; the share is of the first."""
     first = max(1, steps[0][1])
@@ -83,6 +121,10 @@ def funnel(steps: Sequence[tuple[str, int]]) -> str:
     return f'<svg viewBox="0 0 {WIDTH} {len(steps) * 44}" role="img" style="{style}">{"".join(drawn)}</svg>'
 
 
+def _span(ms: float) -> str:
+    return f"{ms:g} ms" if ms < 1000 else f"{ms / 1000:g} s"
+
+
 def _y(value: float, most: float) -> float:
     return HEIGHT - BOTTOM - value / most * (HEIGHT - BOTTOM - TOP)
 
@@ -90,11 +132,6 @@ def _y(value: float, most: float) -> float:
 def _frame(drawn: str, points: Points, names: Sequence[str], most: float, unit: str) -> str:
     floor = HEIGHT - BOTTOM
     ends = (points[-1]["s"]) if points else 0
-    legend = "".join(
-        f'<rect x="{LEFT + 10 + number * 110}" y="2" width="12" height="12" fill="{colour}"/>'
-        f'<text x="{LEFT + 26 + number * 110}" y="13" class="t">{escape(name.replace("_", " "))}</text>'
-        for number, (name, colour) in enumerate(zip(names, COLOURS, strict=False))
-    )
     axes = (
         f'<path d="M{LEFT} {TOP}V{floor}H{WIDTH}" fill="none" stroke="currentColor" opacity=".4"/>'
         f'<text x="{LEFT - 6}" y="{TOP + 10}" text-anchor="end">{most:,.0f}</text>'
@@ -103,5 +140,21 @@ def _frame(drawn: str, points: Points, names: Sequence[str], most: float, unit: 
         f'<text x="{WIDTH}" y="{HEIGHT - 8}" text-anchor="end">{ends:.2f} s</text>'
         f'<text x="{(LEFT + WIDTH) / 2}" y="{HEIGHT - 8}" text-anchor="middle">{escape(unit)}</text>'
     )
+    return _svg(_legend(names) + axes + drawn)
+
+
+def _legend(names: Sequence[str]) -> str:
+    found, x = [], LEFT + 10
+    for name, colour in zip(names, COLOURS, strict=False):
+        text = name.replace("_", " ")
+        found.append(
+            f'<rect x="{x}" y="2" width="12" height="12" fill="{colour}"/>'
+            f'<text x="{x + 16}" y="13">{escape(text)}</text>'
+        )
+        x += 40 + 7 * len(text)
+    return "".join(found)
+
+
+def _svg(inside: str) -> str:
     style = "font:12px system-ui,sans-serif;fill:currentColor"
-    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" style="{style}">{legend}{axes}{drawn}</svg>'
+    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" style="{style}">{inside}</svg>'

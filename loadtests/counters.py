@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 EVERY_S = 0.5
 _APPENDED = re.compile(r'^sluice_queue_appended_total\{group="orders",topic="orders\.placed"\} (\S+)$', re.MULTILINE)
 _LAG = re.compile(r'^sluice_queue_lag_messages\{group="orders",topic="orders\.placed"\} (\S+)$', re.MULTILINE)
+_ON_ITS_WAY = re.compile(r"^(?:sluice_queue_(?:lag|delayed)_messages\{[^}]*\}|sluice_outbox_rows) (\S+)$", re.MULTILINE)
 _REQUESTS = re.compile(r"^\s*\d+ \d+ (\d+)\s*$", re.MULTILINE)
 
 
@@ -30,6 +31,11 @@ class Counters:
 
     def lag(self) -> int | None:
         return _whole(_LAG, self._get("/metrics"))
+
+    def on_its_way(self) -> int | None:
+        """Messages that any group has still to handle, and events not told yet."""
+        found = _ON_ITS_WAY.findall(self._get("/metrics"))
+        return sum(int(float(number)) for number in found) if found else None
 
     def requests(self) -> int | None:
         """Requests the gateway ever took, this one included; None: no nginx stands in front."""

@@ -15,7 +15,8 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto
 h1 small { font-weight: normal; font-size: 1rem; opacity: .7; display: block; }
 table { border-collapse: collapse; width: 100%; margin: 1rem 0 2rem; }
 th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
-td.n { text-align: right; font-variant-numeric: tabular-nums; }
+td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
+@media (prefers-color-scheme: dark) { :root { --ok: #4ac26b; --bad: #ff7b72; } }
 .ok { color: var(--ok); } .bad { color: var(--bad); } b.ok, b.bad { font-size: 1.2rem; }
 svg { width: 100%; height: auto; } details { margin: 1rem 0; } pre { overflow-x: auto; }
 """
@@ -77,6 +78,30 @@ def page(result: dict[str, Any]) -> str:
 """
 
 
+def document(title: str, result: dict[str, Any], body: str) -> str:
+    """A page with the verdict on top. Either all held or something did not."""
+    word, style = ("All held", "ok") if result["ok"] else ("Something did not hold", "bad")
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{escape(title)}, {escape(result["started_at"])}</title><style>{STYLE}</style></head><body>
+<h1>{escape(title)}
+<small>{escape(result["started_at"])} · {escape(result["scope"])}</small></h1>
+<p><b class="{style}">{word}</b></p>
+{body}
+</body></html>
+"""
+
+
+def rows_table(rows: list[dict[str, Any]]) -> str:
+    """Rows as `make bench` writes them. target None: only reported."""
+    shown = [
+        [mark(row["reached"], row["name"]), row["unit"], row["ours"], row["against"], row["theirs"], row["ratio"],
+         "reported" if row["target"] is None else round(row["target"], 3)]
+        for row in rows
+    ]  # fmt: skip
+    return table(["", "unit", "ours", "against", "theirs", "ratio", "target"], shown)
+
+
 def thresholds_table(result: dict[str, Any]) -> str:
     rows = [[mark(each["ok"], each["name"]), each["value"], each["limit"]] for each in result["thresholds"]]
     return table(["", "value", "limit"], rows)
@@ -117,11 +142,19 @@ def mark(ok: bool, text: str) -> _Marked:
 
 def table(head: list[str], rows: list[list[Any]]) -> str:
     cells = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
-    return f"<table><tr>{''.join(f'<th>{escape(name)}</th>' for name in head)}</tr>{cells}</table>"
+    numeric = [bool(rows) and all(_is_number(row[column]) for row in rows) for column in range(len(head))]
+    names = "".join(
+        f'<th class="{"n" if right else ""}">{escape(name)}</th>' for name, right in zip(head, numeric, strict=True)
+    )
+    return f"<table><tr>{names}</tr>{cells}</table>"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if _is_number(value):
         return f'<td class="n">{value:,}</td>'
     return f"<td>{value if isinstance(value, _Marked) else escape(str(value))}</td>"
 

@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from loadtests import chart
-from loadtests.report import STYLE, audit_section, mark, table, thresholds_table, verdict_lines
+from loadtests.report import audit_section, document, mark, table, thresholds_table, verdict_lines
 from loadtests.spike_figures import BUCKET_MS
 
 
@@ -36,21 +36,14 @@ def lines(result: dict[str, Any]) -> Iterator[str]:
 
 def page(result: dict[str, Any]) -> str:
     """The whole report."""
-    word, style = ("All held", "ok") if result["ok"] else ("Something did not hold", "bad")
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Spike of {escape(result["started_at"])}</title><style>{STYLE}</style></head><body>
-<h1>Spike: {result["offered"]:,} orders in {result["offered_seconds"]:g} s, {result["stock"]:,} units
-<small>{escape(result["started_at"])} · {escape(result["scope"])}</small></h1>
-<p><b class="{style}">{word}</b></p>
-{thresholds_table(result)}
+    body = f"""{thresholds_table(result)}
 <h2>The funnel</h2>
 {chart.funnel(result["funnel"])}
 <h2>Offered and answered</h2>
 {chart.lines(result["over_time"], ["admitted", "offered", "shed", "sold_out", "other"], f"requests per {BUCKET_MS} ms")}
 <h2>How long an answer took</h2>
 <p>From the instant a request was meant to leave to the last byte of its answer, in milliseconds.</p>
-{table(["", "half", "90 of 100", "99 of 100", "999 of 1,000", "slowest"], _latencies(result))}
+{table(["", "half", "90 of 100", "99 of 100", "999 of 1,000", "slowest"], latencies(result))}
 <h2>The queue behind it</h2>
 <p>Orders admitted and not yet worked off, seen twice a second, beside what admissions and the consumers' cap give.</p>
 {chart.lines(result["backlog"], ["backlog", "formula"], "orders waiting")}
@@ -60,12 +53,12 @@ def page(result: dict[str, Any]) -> str:
 <h2>Answers</h2>
 {table(["answer", "how many"], [[name, number] for name, number in result["answers"].items()])}
 <details><summary>Machine, generator, and the rest</summary>
-<pre>{escape(json.dumps(_rest(result), indent=2))}</pre></details>
-</body></html>
-"""
+<pre>{escape(json.dumps(_rest(result), indent=2))}</pre></details>"""
+    title = f"Spike: {result['offered']:,} orders in {result['offered_seconds']:g} s, {result['stock']:,} units"
+    return document(title, result, body)
 
 
-def _latencies(result: dict[str, Any]) -> list[list[Any]]:
+def latencies(result: dict[str, Any]) -> list[list[Any]]:
     return [[name.replace("_", " "), *shares.values()] for name, shares in result["latency_ms"].items()]
 
 

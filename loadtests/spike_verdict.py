@@ -18,28 +18,32 @@ def thresholds(result: dict[str, Any], options: argparse.Namespace) -> list[Thre
     passable = round(options.orders_rate * result["answered_seconds"] + options.orders_burst)
     server = result["server"]
     found = [
-        _exactly("requests offered", result["offered"], wanted),
-        _exactly("requests answered", result["answered"], wanted),
-        _at_most("last answer, seconds after T0", result["answered_seconds"], digits(within_s)),
-        _exactly("errors", result["errors"], 0),
-        _at_most("admitted: orders rate * time + burst", result["admitted"], passable),
-        _at_most("admitted: the stock", result["admitted"], result["stock"]),
-        _at_most("p99 of the admitted, ms", result["p99_ms"], options.p99_ms),
-        _exactly("the queue's count of admitted orders", server["appended"], result["admitted"]),
-        _exactly("units left in the shop", server["left"], result["stock"] - result["admitted"]),
-        _exactly("Locust's count of requests", sum(row["requests"] for row in result["locust"]), result["offered"]),
-        _exactly("audit: broken rules", result["audit"]["broken"], 0),
+        exactly("requests offered", result["offered"], wanted),
+        exactly("requests answered", result["answered"], wanted),
+        at_most("last answer, seconds after T0", result["answered_seconds"], digits(within_s)),
+        exactly("errors", result["errors"], 0),
+        at_most("admitted: orders rate * time + burst", result["admitted"], passable),
+        at_most("admitted: the stock", result["admitted"], result["stock"]),
+        at_most("p99 of the admitted, ms", result["p99_ms"], options.p99_ms),
+        exactly("the queue's count of admitted orders", server["appended"], result["admitted"]),
+        exactly("units left in the shop", server["left"], result["stock"] - result["admitted"]),
+        exactly("Locust's count of requests", sum(row["requests"] for row in result["locust"]), result["offered"]),
+        exactly("audit: broken rules", result["audit"]["broken"], 0),
     ]
     if server["requests"] is not None:
-        found.append(_exactly("the gateway's count of requests", server["requests"], result["offered"]))
+        found.append(exactly("the gateway's count of requests", server["requests"], result["offered"]))
     if result["sold_out"]:
-        found.append(_exactly("sold out only when all is sold: admitted", result["admitted"], result["stock"]))
+        found.append(exactly("sold out only when all is sold: admitted", result["admitted"], result["stock"]))
     return found
 
 
-def _exactly(name: str, value: Any, limit: Any) -> Threshold:
+def exactly(name: str, value: Any, limit: Any) -> Threshold:
     return {"name": name, "value": value, "limit": limit, "ok": value == limit}
 
 
-def _at_most(name: str, value: float, limit: float) -> Threshold:
+def at_least(name: str, value: float, limit: float) -> Threshold:
+    return {"name": name, "value": value, "limit": limit, "ok": value >= limit}
+
+
+def at_most(name: str, value: float, limit: float) -> Threshold:
     return {"name": name, "value": value, "limit": limit, "ok": value <= limit}

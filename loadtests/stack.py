@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -50,9 +51,14 @@ class Stack:
             raise StackFailed(f"manage.py {arguments[0]} exited with {done.returncode}: {last}")
         return done.stdout
 
-    def get(self, path: str) -> dict[str, Any]:
-        """A JSON answer; empty when there is none."""
-        return _ask(self.url, path)[1]
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """`manage.py …`, running; its lines come by `stdout`."""
+        command = [sys.executable, "manage.py", *arguments]
+        return subprocess.Popen(command, cwd=BASE, env=dict(self.environment), stdout=subprocess.PIPE, text=True)
+
+    def get(self, path: str, *, token: str = "") -> dict[str, Any]:
+        """A JSON answer; empty when there is none. token: of an order."""
+        return ask(self.url, path, {"Authorization": f"Bearer {token}"} if token else {})[1]
 
 
 @contextlib.contextmanager
@@ -99,7 +105,7 @@ def _own(log: Path) -> Iterator[Stack]:
 
 
 def is_well(url: str) -> bool:
-    return _ask(url, "/healthz")[0] == http.HTTPStatus.OK
+    return ask(url, "/healthz")[0] == http.HTTPStatus.OK
 
 
 def _wait_until_well(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -114,12 +120,12 @@ def _wait_until_well(url: str, process: subprocess.Popen[bytes], log: Path) -> N
     raise StackFailed(f"the shop did not become well within {READY_WITHIN_S:.0f} s: {last} (log: {log})")
 
 
-def _ask(url: str, path: str) -> tuple[int, dict[str, Any]]:
+def ask(url: str, path: str, headers: Mapping[str, str] = MappingProxyType({})) -> tuple[int, dict[str, Any]]:
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "127.0.0.1", parts.port, timeout=3)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers=dict(headers))
         response = connection.getresponse()
         found = json.loads(response.read())
     except (OSError, http.client.HTTPException, ValueError):

@@ -69,6 +69,24 @@ def test_groups_says_what_the_page_says(broker: RedisStreamsBroker) -> None:
     assert group["consumers"][0]["name"] == "ada"
 
 
+def test_lag_is_told_again_and_again_each_time_anew(broker: RedisStreamsBroker) -> None:
+    broker.produce([placed() for _ in range(7)])
+    broker.ack(GROUP, "ada", read(broker, 3))
+
+    looks = [
+        json.loads(line)
+        for line in queue("lag", GROUP, "--topic", "orders.placed", "--every", "0.01", "--times", "2").splitlines()
+    ]
+
+    assert [(look["appended"], look["acked"], look["lag"]) for look in looks] == [(7, 3, 4)] * 2
+    assert looks[0]["at_ms"] < looks[1]["at_ms"]
+
+
+def test_lag_of_a_topic_that_the_group_does_not_read_is_refused() -> None:
+    with pytest.raises(CommandError, match="orders does not read 'sales'; it reads"):
+        queue("lag", GROUP, "--topic", "sales", "--times", "1")
+
+
 def test_topics_are_told_one_by_one(broker: RedisStreamsBroker) -> None:
     broker.produce([placed(str(sale)) for sale in range(3)])
 

@@ -22,6 +22,7 @@ from queueing.management.growing import GrowingCommand
 from queueing.management.letters import LetterCommand
 from queueing.management.moving import MovingCommand
 from queueing.management.retiring import RetiringCommand
+from queueing.management.watching import WatchingCommand
 
 # Each action may be run again: it finishes what it began, and what is done already changes nothing.
 AWAY = "Redis does not answer at settings.QUEUEING['OPTIONS']['url']: {}; once it does, run this again"
@@ -30,13 +31,13 @@ INTERRUPTED = "interrupted: what is done stays done, and running this again does
 COUNTS = ("LAG", "OLDEST", "IN FLIGHT", "DELAYED", "LATER", "PARKED", "DEAD", "APPENDED", "ACKED")
 
 
-class Command(LetterCommand, MovingCommand, GrowingCommand, RetiringCommand):
+class Command(LetterCommand, MovingCommand, GrowingCommand, RetiringCommand, WatchingCommand):
     help = "Look at the message queue, replay its dead letters, and put its groups where they should be."
     requires_system_checks = ["queueing"]
 
     def add_arguments(self, parser: CommandParser) -> None:
         names = (
-            "groups | topics | consumers | dead | replay | purge | reset | pause | resume | rate | prune"
+            "groups | topics | consumers | lag | dead | replay | purge | reset | pause | resume | rate | prune"
             " | add-partitions | retire | new-epoch"
         )
         actions = parser.add_subparsers(dest="action", required=True, metavar=names)
@@ -45,6 +46,7 @@ class Command(LetterCommand, MovingCommand, GrowingCommand, RetiringCommand):
         who = actions.add_parser("consumers", help="each consumer: its rate, what it holds, where it runs")
         for action in (groups, topics, who):
             action.add_argument("--json", action="store_true", help="print JSON; ages are milliseconds")
+        self.add_watching_arguments(actions)
         self.add_letter_arguments(actions)
         self.add_moving_arguments(actions)
         self.add_growing_arguments(actions)
