@@ -11,7 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from loadtests.stack import Stack
+
 EVERY_S = 0.5
+STALE_FOR_S = 2.0
 _APPENDED = re.compile(r'^sluice_queue_appended_total\{group="orders",topic="orders\.placed"\} (\S+)$', re.MULTILINE)
 _LAG = re.compile(r'^sluice_queue_lag_messages\{group="orders",topic="orders\.placed"\} (\S+)$', re.MULTILINE)
 _ON_ITS_WAY = re.compile(r"^(?:sluice_queue_(?:lag|delayed)_messages\{[^}]*\}|sluice_outbox_rows) (\S+)$", re.MULTILINE)
@@ -74,6 +77,14 @@ def watching_the_backlog(counters: Counters, seen: list[tuple[float, int]]) -> I
     finally:
         stop.set()
         thread.join(10)
+
+
+def units_left(stack: Stack, sale_id: int) -> int | None:
+    """The units that everybody is told of. The answer is shared, and may be as old as its Cache-Control allows."""
+    time.sleep(STALE_FOR_S)
+    stack.get(f"/api/sales/{sale_id}")  # whoever asks first may be told of a moment ago, and has a new one fetched
+    time.sleep(STALE_FOR_S)
+    return stack.get(f"/api/sales/{sale_id}").get("stock")
 
 
 def difference(now: int | None, before: int | None, *, less: int = 0) -> int | None:

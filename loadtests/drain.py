@@ -21,7 +21,7 @@ from typing import Any
 
 from loadtests import drain_report, spike_figures
 from loadtests.conduct import conduct
-from loadtests.counters import Counters, difference
+from loadtests.counters import Counters, difference, units_left
 from loadtests.drain_figures import Drained, drained
 from loadtests.drain_verdict import rows, thresholds
 from loadtests.generator import Fired, fire, open_sale, plan_for
@@ -37,6 +37,7 @@ SCOPE = (
 GROUP, TOPIC = "orders", "orders.placed"
 OTHERS = ("inventory", "payments", "logistics", "notifications")
 RULES = range(100)  # the audit's exit code counts broken rules
+COME_BACK = spike_figures.GATEWAY | spike_figures.LIMITS  # refused for now, and nothing was done
 VOLLEYS = 5  # those who were asked to come back do so, at most so often
 
 
@@ -59,7 +60,7 @@ def run(stack: Stack, options: argparse.Namespace) -> dict[str, Any]:
     told.write_bytes(b"")
     fills: list[Fired] = []
     drains: dict[str, Drained] = {}
-    left: list[int] = []
+    left: list[int | None] = []
     appended, requests = counters.appended(), 0
     with tempfile.TemporaryDirectory(prefix="sluice-drain-") as name, Valves(stack) as valves:
         for number, mode in enumerate(modes):
@@ -81,7 +82,7 @@ def run(stack: Stack, options: argparse.Namespace) -> dict[str, Any]:
                 admitted_ms=[line["at"] for line in lines if spike_figures.fate(line) == "admitted"],
                 cap_per_s=None if options.uncapped else options.cap,
             )
-            left.append(stack.get(f"/api/sales/{sale}").get("stock", options.orders))
+            left.append(units_left(stack, sale))
         _rest(valves, counters, options)
         print("Every event is handled; now the audit", flush=True)
         audit = json.loads(
@@ -98,7 +99,7 @@ def run(stack: Stack, options: argparse.Namespace) -> dict[str, Any]:
         **spike_figures.of(everything, seconds=len(drains) * options.orders / options.fill_rate),
         "asked_again": asked_again,
         "drains": {mode: one.as_json() for mode, one in drains.items()},
-        "server": {"requests": requests, "appended": difference(counters.appended(), appended), "left": sum(left)},
+        "server": {"requests": requests, "appended": difference(counters.appended(), appended), "left": _sum(left)},
         "locust": [row for volley in fills for row in volley.locust],
         "audit": audit,
         "machine": before,
@@ -110,7 +111,9 @@ def run(stack: Stack, options: argparse.Namespace) -> dict[str, Any]:
     return result
 
 
-COME_BACK = spike_figures.GATEWAY | spike_figures.LIMITS
+def _sum(numbers: Sequence[int | None]) -> int | None:
+    known = [number for number in numbers if number is not None]
+    return sum(known) if len(known) == len(numbers) else None
 
 
 def _fill(

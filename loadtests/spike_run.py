@@ -11,7 +11,6 @@ import argparse
 import json
 import os
 import tempfile
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any
 
 from loadtests import history, spike_figures, spike_report
 from loadtests.conduct import conduct
-from loadtests.counters import Counters, difference, watching_the_backlog
+from loadtests.counters import Counters, difference, units_left, watching_the_backlog
 from loadtests.generator import fire, open_sale, plan_for
 from loadtests.machine import machine
 from loadtests.spike_verdict import thresholds
@@ -34,7 +33,6 @@ SCOPE_UNPIPELINED = (
     "Latency begins when a request was meant to leave."
 )
 WORKED_OFF_PER_S = 1_000  # the cap of the group `orders`
-STALE_FOR_S = 2.0
 RULES = range(100)  # the audit's exit code counts broken rules
 
 
@@ -93,7 +91,7 @@ def run(stack: Stack, options: argparse.Namespace) -> dict[str, Any]:
         "server": {
             "requests": requests,
             "appended": difference(counters.appended(), appended),
-            "left": _left(stack, plan.sale_id),
+            "left": units_left(stack, plan.sale_id),
         },
         "locust": fired.locust,
         "audit": audit,
@@ -105,14 +103,6 @@ def run(stack: Stack, options: argparse.Namespace) -> dict[str, Any]:
     result["thresholds"] = thresholds(result, options)
     result["ok"] = all(threshold["ok"] for threshold in result["thresholds"])
     return result
-
-
-def _left(stack: Stack, sale_id: int) -> int | None:
-    """The units that everybody is told of. The answer is shared, and may be as old as its Cache-Control allows."""
-    time.sleep(STALE_FOR_S)
-    stack.get(f"/api/sales/{sale_id}")  # whoever asks first may be told of a moment ago, and has a new one fetched
-    time.sleep(STALE_FOR_S)
-    return stack.get(f"/api/sales/{sale_id}").get("stock")
 
 
 def _backlog(seen: list[tuple[float, int]], t0: float, points: list[dict[str, float]]) -> list[dict[str, float]]:
