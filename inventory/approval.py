@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 SALES_REMEMBERED = 256  # of them, those admitted to first are forgotten first
 _highest: dict[int, tuple[int, int]] = {}
+_said: dict[int, tuple[int, int]] = {}  # the losses that stand in the log
 _RUN_ID, _ROLE = re.compile(rb"run_id:(\w+)"), re.compile(rb"role:(\w+)")
 _CLOSE = Path(__file__).parent / "lua" / "close.lua"
 Command = tuple[str | bytes | int, ...]
@@ -39,13 +40,16 @@ def saw(*, sale_id: int, epoch: int, seq: int) -> None:
     """A buyer is about to be told this admission."""
     if (epoch, seq) > _highest.get(sale_id, (0, 0)):
         if sale_id not in _highest and len(_highest) >= SALES_REMEMBERED:
-            _highest.pop(next(iter(_highest)), None)
+            forgotten = next(iter(_highest))
+            _highest.pop(forgotten, None)
+            _said.pop(forgotten, None)
         _highest[sale_id] = epoch, seq
 
 
 def forget() -> None:
     """As a new process would: for tests, whose Redis is emptied on purpose."""
     _highest.clear()
+    _said.clear()
 
 
 def check(connection: Any) -> None:
@@ -95,10 +99,12 @@ def _verdict(replies: Sequence[Any], seen: dict[int, tuple[int, int]]) -> Iterat
         raise NotApproved("this Redis began a new life, and its data is still being compared with PostgreSQL's")
     for (sale_id, told), (epoch, seq) in zip(seen.items(), gates, strict=True):
         if epoch is not None and (int(epoch), int(seq)) < told:
-            logger.error(
-                "sale %s: Redis counts admission %s of epoch %s, buyers were told %s of epoch %s: it lost data; closed",
-                sale_id, int(seq), int(epoch), told[1], told[0],
-            )  # fmt: skip
+            if _said.get(sale_id) != told:  # once a loss, not once a connection
+                logger.error(
+                    "sale %s: Redis counts admission %s of epoch %s, buyers were told %s of %s: it lost data; closed",
+                    sale_id, int(seq), int(epoch), told[1], told[0],
+                )  # fmt: skip
+            _said[sale_id] = told
             yield ("EVAL", _close(), 1, keys.gate(sale_id), *told)
 
 
