@@ -37,6 +37,7 @@ SUITES = {
     "payment_races": Suite("payments/tests/test_races.py", "DRILL_SCALE", 1),
     "queue_simulation": Suite("queueing/tests/test_simulation.py", "SIMULATION_SEEDS", SEEDS_PER_SCALE),
     "consumers": Suite("tests/drills/diner", "DRILL_SCALE", 1, computes=False),
+    "admission": Suite("tests/drills/front", "DRILL_SCALE", 1, computes=False),
 }
 
 
