@@ -8,8 +8,9 @@ from typing import Any
 
 from django.db import InterfaceError, InternalError, OperationalError, connection, connections, transaction
 from django.db.backends.signals import connection_created
+from psycopg.pq import TransactionStatus
 
-from queueing.errors import StoreUnavailable
+from queueing.errors import RolledBack, StoreUnavailable
 
 # SQLSTATE classes of a server that is stopping, starting, full or gone. Others (a deadlock, a lock timeout, a
 # cancelled statement) are the batch's own failures and count as attempts.
@@ -62,6 +63,20 @@ def one_transaction() -> Iterator[None]:
     """Everything inside commits or nothing does."""
     with away_is_not_failure(), transaction.atomic():
         yield
+
+
+def must_commit() -> None:
+    """Last thing in a transaction that strangers wrote in: commit() says nothing when PostgreSQL rolls back instead.
+
+    Raises:
+        RolledBack: it would.
+        StoreUnavailable: the session is gone.
+    """
+    session = connection.connection
+    if session is not None and session.closed:
+        raise StoreUnavailable("the session ended inside the transaction")
+    if session is None or connection.needs_rollback or session.info.transaction_status != TransactionStatus.INTRANS:
+        raise RolledBack
 
 
 def copy_in(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -82,7 +82,12 @@ class LeaseLost(QueueingError):
 
 
 class HandlerExited(QueueingError):
-    """A handler called sys.exit(). It ends its batch as any other exception does, and not the consumer."""
+    """A handler called sys.exit(), or was cancelled. It ends its batch as any exception does, and not the consumer."""
+
+
+class RolledBack(QueueingError):
+    """The handler returned, and PostgreSQL can't commit: an error of the database was caught without a savepoint around
+    it (transaction.atomic()), or the handler called set_rollback() or ended the transaction. Nothing happened."""
 
 
 class NotYet(QueueingError):

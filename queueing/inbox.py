@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from django.db import connection
 
 from queueing.crashpoint import crashpoint
-from queueing.db import array_of, one_transaction
+from queueing.db import array_of, must_commit, one_transaction
 from queueing.message import Delivery
 from queueing.middleware import Middleware, Step
 
@@ -47,6 +47,7 @@ def inbox(
             new = _note(group, batch, rebuildable=rebuildable)
             if new:
                 following(new)
+                must_commit()
             crashpoint("consume.handled")
 
     return handle_once

@@ -6,20 +6,20 @@ import threading
 import time
 import uuid
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
 import psycopg
 import pytest
 import redis
-from django.db import connection, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from msgspec.structs import replace
 
 from queueing.brokers.redis_streams import RedisStreamsBroker
 from queueing.db import one_transaction
-from queueing.errors import NotInTransaction, StoreUnavailable, TopicFull
+from queueing.errors import NotInTransaction, RolledBack, StoreUnavailable, TopicFull
 from queueing.event import Event
 from queueing.inbox import inbox
 from queueing.message import Delivery, Message, new_id
@@ -346,6 +346,66 @@ def test_the_inbox_row_goes_when_the_handler_fails() -> None:
 
     assert InboxEntry.objects.count() == 0
     assert run(inbox("cooks"), [failing]) == [failing.message.id]
+
+
+def _catches_an_error_of_a_model() -> None:
+    row = InboxEntry.objects.get()
+    with suppress(IntegrityError):
+        InboxEntry.objects.create(group=row.group, message_id=row.message_id)
+
+
+def _catches_an_error_of_a_statement() -> None:
+    with suppress(DataError), connection.cursor() as cursor:
+        cursor.execute("SELECT 1 / 0")
+
+
+def _rolls_back_itself() -> None:
+    connection.connection.rollback()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        _catches_an_error_of_a_model,
+        _catches_an_error_of_a_statement,
+        _rolls_back_itself,
+        connection.close,
+        lambda: transaction.set_rollback(True),
+    ],
+)
+def test_a_handler_that_returns_from_a_transaction_that_can_not_commit_has_failed(
+    spoil: Callable[[], None],
+) -> None:
+    """PostgreSQL answers COMMIT with ROLLBACK and no error: its messages would be acknowledged, and lost."""
+    spoilt = delivery()
+
+    with pytest.raises(RolledBack):
+        inbox("cooks")([spoilt], lambda new: spoil())
+
+    assert not InboxEntry.objects.exists()
+    assert run(inbox("cooks"), [spoilt]) == [spoilt.message.id]
+
+
+def test_an_error_caught_around_a_savepoint_is_no_failure() -> None:
+    def careful(new: Sequence[Delivery]) -> None:
+        with suppress(DataError), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT 1 / 0")
+
+    inbox("cooks")([delivery()], careful)
+
+    assert InboxEntry.objects.count() == 1
+
+
+def test_a_session_that_ended_while_the_handler_caught_everything_means_the_database_is_away() -> None:
+    def careless(new: Sequence[Delivery]) -> None:
+        with suppress(Exception), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    with pytest.raises(StoreUnavailable):
+        inbox("cooks")([delivery()], careless)
+
+    connection.close()
+    assert not InboxEntry.objects.exists()
 
 
 def test_two_consumers_with_one_message_have_one_effect() -> None:
