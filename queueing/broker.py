@@ -55,6 +55,11 @@ class Failure:
     reason: str
     traceback: str = ""
 
+    def __post_init__(self) -> None:
+        # A lone surrogate, as in the name of a file that is no UTF-8, can be written neither as JSON nor to a log.
+        for name in ("reason", "traceback"):
+            object.__setattr__(self, name, getattr(self, name).encode(errors="backslashreplace").decode())
+
 
 @dataclass(frozen=True, slots=True)
 class GroupStats:

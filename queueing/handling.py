@@ -6,6 +6,7 @@ import logging
 import random
 import time
 import traceback
+from asyncio import CancelledError
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -111,6 +112,8 @@ class Handling:
                 self.subscription.handlers[call.event_class](call.events)
             except SystemExit as error:
                 raise HandlerExited(f"the handler called sys.exit({error.code!r})") from error
+            except (CancelledError, GeneratorExit) as error:  # no Exceptions either
+                raise HandlerExited(f"the handler raised {type(error).__name__}") from error
 
     def _set_aside(self, batch: Sequence[Delivery], early: NotYet) -> None:
         """Those that came early come again soon, without an attempt counted; the rest runs again now."""
@@ -132,7 +135,7 @@ class Handling:
             self._attempt(batch[middle:])
             return
         delivery = batch[0]
-        failure = Failure(f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error)))
+        failure = _failure_of(error)
         delay_s = self.subscription.retry.delay_s(delivery.attempt, rng=self.rng)
         if delay_s is None:
             self._bury(delivery, failure)
@@ -154,3 +157,11 @@ class Handling:
         )  # fmt: skip
         quarantine = delivery.replays >= self.subscription.max_replays
         self.broker.bury(self.subscription.group, self.consumer, delivery, failure, quarantine=quarantine)
+
+
+def _failure_of(error: Exception) -> Failure:
+    try:
+        said = str(error)
+    except Exception as worse:  # a bug in its __str__ must not end the consumer
+        said = f"its text can't be read ({type(worse).__name__})"
+    return Failure(f"{type(error).__name__}: {said}", "".join(traceback.format_exception(error)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -10,6 +11,7 @@ from datetime import datetime
 import pytest
 
 from queueing.batches import calls_of
+from queueing.brokers.envelope import to_json
 from queueing.brokers.memory import MemoryBroker
 from queueing.errors import BrokerUnavailable, NotYet, StoreUnavailable
 from queueing.event import Event
@@ -48,7 +50,7 @@ class Kitchen:
     def __init__(self) -> None:
         self.heard: list[str] = []
         self.batches: list[int] = []
-        self.refuses: dict[str, Exception | type[BaseException]] = {}
+        self.refuses: dict[str, BaseException | type[BaseException]] = {}
 
     def __call__(self, events: Sequence[KettleSold]) -> None:
         for event in events:
@@ -232,6 +234,38 @@ def test_with_a_single_attempt_too_the_neighbours_of_a_killer_are_handled(broker
 
     assert sorted(kitchen.heard) == ["ann", "cem"]
     assert tally(broker) == {"done": 2, "in_flight": 0, "delayed": 0, "dead": 1, "lag": 0}
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("a bug in an error")
+
+
+@pytest.mark.parametrize(
+    ("raised", "reason"),
+    [
+        (asyncio.CancelledError(), "HandlerExited: the handler raised CancelledError"),
+        (GeneratorExit(), "HandlerExited: the handler raised GeneratorExit"),
+        (Unspeakable(), "Unspeakable: its text can't be read (RuntimeError)"),
+        (FileNotFoundError("caf\udce9.txt"), "FileNotFoundError: caf\\udce9.txt"),
+    ],
+)
+def test_whatever_a_handler_raises_is_written_down_and_ends_no_consumer(
+    broker, clock, kitchen, new_worker, raised: BaseException, reason: str
+) -> None:
+    kitchen.refuses["strange"] = raised
+    for name in ("strange", "bob"):
+        sell(broker, name)
+    worker = new_worker()
+
+    for _ in range(200):
+        worker.step(0)
+        clock.advance(1)
+
+    assert kitchen.heard == ["bob"]
+    [buried] = broker.dead_letters("cooks", "shelf", "0")
+    assert buried.letter.reason == reason
+    assert to_json(buried.letter)
 
 
 def test_a_handler_that_calls_sys_exit_fails_like_any_other(broker, clock, kitchen, new_worker) -> None:
