@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import URLPattern, path
 
-from queueing.console import group_views, letter_views, views
+from queueing.console import group_views, letter_views, matching_views, views
 from queueing.console.records import RecordAdmin
 from queueing.models import Queue
 
@@ -24,6 +24,7 @@ class QueueAdmin(RecordAdmin):
             path("dead/", staff_only(letter_views.dead), name="queueing_queue_dead"),
             path("dead/letter/", staff_only(letter_views.letter), name="queueing_queue_letter"),
             path("dead/act/", staff_only(letter_views.act), name="queueing_queue_act"),
+            path("dead/matching/", staff_only(matching_views.matching), name="queueing_queue_matching"),
             path("group/", staff_only(group_views.group), name="queueing_queue_group"),
             path("group/pause/", staff_only(group_views.pause), name="queueing_queue_pause"),
             path("group/reset/", staff_only(group_views.reset), name="queueing_queue_reset"),

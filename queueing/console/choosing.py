@@ -57,6 +57,18 @@ def chosen(choice: Choice, client: Any) -> Iterator[Buried]:
     return islice(found, choice.limit)
 
 
+def settled(choice: Choice, client: Any) -> Choice:
+    """Only what is dead by now: a letter that is replayed and fails again at once must not be replayed for ever.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    if choice.before_ms is not None or choice.ids:
+        return choice
+    seconds, microseconds = client.time()
+    return msgspec.structs.replace(choice, before_ms=seconds * 1000 + microseconds // 1000 + 1)
+
+
 def _candidates(choice: Choice, client: Any) -> Iterator[Buried]:
     where = [
         (topic, partition, group)

@@ -13,22 +13,25 @@ from redis.exceptions import RedisError
 
 from queueing.conf import subscriptions
 from queueing.console import present, selectors
-from queueing.console.choosing import Choice
 from queueing.console.letters import Address, DeadLetter
+from queueing.console.matching_views import Filter
 from queueing.console.plain import visible
 from queueing.console.services import Outcome, purge_dead_letters, replay_dead_letters
-from queueing.console.views import OPERATE, page
+from queueing.console.views import OPERATE, page, tell
 
 
 @require_safe
 def dead(request: HttpRequest) -> HttpResponse:
-    group = request.GET.get("group", "")
+    wanted = Filter(request.GET)
+    if not wanted.is_valid():
+        return HttpResponseBadRequest("Not a filter of dead letters.", content_type="text/plain")
+    group = wanted.cleaned_data["group"]
     reading = selectors.read_queue()
     counts = {of.group: of for of in reading.snapshot.groups} if reading.snapshot else {}
     letters: Sequence[DeadLetter] = []
     banner = ""
     try:
-        letters = selectors.dead_letters(Choice(group=group, limit=selectors.PAGE))
+        letters = selectors.dead_letters(wanted.choice(limit=selectors.PAGE))
     except RedisError:
         banner = present.banner(reading) or "Redis does not answer. What is dead is not known right now."
     shown = [of for name, of in counts.items() if group in ("", name)]
@@ -37,6 +40,8 @@ def dead(request: HttpRequest) -> HttpResponse:
         "dead.html",
         "Dead letters",
         letters=letters,
+        filter=wanted,
+        full=len(letters) == selectors.PAGE,
         group=group,
         groups=[(name, counts[name].dead if name in counts else None) for name in sorted(subscriptions())],
         total=sum(of.dead for of in shown),
@@ -89,7 +94,7 @@ def act(request: HttpRequest) -> HttpResponse:
     if not agreed:
         again = "confirmed" in request.POST
         return page(request, "confirm.html", action.capitalize(), addresses=addresses, action=action, again=again)
-    _tell(request, _do(request, action, addresses))
+    tell(request, _do(request, action, addresses))
     return redirect("admin:queueing_queue_dead")
 
 
@@ -102,8 +107,3 @@ def _do(request: HttpRequest, action: str, addresses: Sequence[Address]) -> Outc
         return purge_dead_letters(user=request.user, letters=letters, asked=asked, about=about)
     quarantined = request.POST.get("quarantined") == "yes"
     return replay_dead_letters(user=request.user, letters=letters, asked=asked, about=about, quarantined=quarantined)
-
-
-def _tell(request: HttpRequest, outcome: Outcome) -> None:
-    tell = messages.error if outcome.broken_off else messages.success if outcome.moved else messages.warning
-    tell(request, f"{outcome}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.views.decorators.http import require_safe
@@ -15,6 +15,7 @@ from queueing.conf import subscriptions
 from queueing.console import present, selectors
 from queueing.console.consumers import COLUMNS, consumers
 from queueing.console.history import read_history
+from queueing.console.services import Outcome
 
 OPERATE = "queueing.operate"
 
@@ -54,6 +55,12 @@ def history(request: HttpRequest) -> HttpResponse:
     except RedisError:
         return HttpResponse(b"{}", content_type="application/json", status=503)
     return HttpResponse(body, content_type="application/json")
+
+
+def tell(request: HttpRequest, outcome: Outcome) -> None:
+    """What became of dead letters, on the next page."""
+    say = messages.error if outcome.broken_off else messages.success if outcome.moved else messages.warning
+    say(request, f"{outcome}.")
 
 
 def page(request: HttpRequest, template: str, title: str, *, status: int = 200, **context: Any) -> HttpResponse:

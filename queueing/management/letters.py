@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -13,38 +12,18 @@ from typing import Any
 import msgspec
 from django.core.management.base import CommandError
 
-from queueing.brokers.redis_streams import RedisStreamsBroker
 from queueing.conf import make_broker, topics
 from queueing.console import selectors, words
-from queueing.console.choosing import Choice, chosen
+from queueing.console.choosing import Choice, chosen, settled
+from queueing.console.found import Found
 from queueing.console.letters import DeadLetter
 from queueing.console.services import Outcome, Progress, purge_dead_letters, replay_dead_letters
 from queueing.management.asking import AskingCommand, as_moment, operator
 
-FIRST = 5  # shown before anything is done
 PAYLOAD = 4_000  # characters on a terminal; --json has all of it
 SAY_EVERY_S = 1.0
 
 _Act = Callable[..., Outcome]
-
-
-@dataclass(slots=True)
-class Found:
-    """What a choice came to when it was counted."""
-
-    matched: int = 0
-    quarantined: int = 0
-    first: list[DeadLetter] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, choice: Choice, client: Any) -> Found:
-        found = cls()
-        for buried in chosen(choice, client):
-            found.matched += 1
-            found.quarantined += buried.letter.quarantined
-            if len(found.first) < FIRST:
-                found.first.append(DeadLetter.of(buried))
-        return found
 
 
 class LetterCommand(AskingCommand):
@@ -90,8 +69,8 @@ class LetterCommand(AskingCommand):
         user = operator(options["user"])
         broker = make_broker()
         try:
-            choice = self._settled(_choice(options), broker)
-            found = Found.of(choice, broker.redis)
+            choice = settled(_choice(options), broker.redis)
+            found = Found.of(chosen(choice, broker.redis))
             _check_found(choice, found)
             skipped = found.quarantined if verb == "Replay" and not options["quarantined"] else 0
             if not options["json"]:
@@ -116,14 +95,6 @@ class LetterCommand(AskingCommand):
             raise CommandError(f"{outcome} ({outcome.broken_off})")
         return None if options["json"] else self.stdout.write(f"{outcome}.")
 
-    @staticmethod
-    def _settled(choice: Choice, broker: RedisStreamsBroker) -> Choice:
-        """Only what is dead by now: a letter that is replayed and fails again at once must not be replayed for ever."""
-        if choice.before_ms is not None or choice.ids:
-            return choice
-        seconds, microseconds = broker.redis.time()
-        return msgspec.structs.replace(choice, before_ms=seconds * 1000 + microseconds // 1000 + 1)
-
     def _agree(self, verb: str, number: int, *, yes: bool) -> None:
         letters = f"{words.count(number)} dead letter{'' if number == 1 else 's'}"
         if verb == "Purge":
@@ -146,6 +117,8 @@ class LetterCommand(AskingCommand):
         self._letters(found.first)
         if not found.matched:
             return
+        self.stdout.write("")
+        self._table(["LETTERS", "REASON"], [[words.count(number), kind] for kind, number in found.reasons])
         line = f"{words.count(found.matched)} match, {words.count(found.quarantined)} of them quarantined"
         self.stdout.write(f"{line}; those are skipped without --quarantined." if skipped else f"{line}.")
 
@@ -234,6 +207,7 @@ def _told(found: Found, outcome: Outcome | None = None) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "matched": found.matched,
         "quarantined": found.quarantined,
+        "reasons": dict(found.reasons),
         "first": [_facts(letter) for letter in found.first],
     }
     if outcome is None:

@@ -88,6 +88,8 @@ MATRIX: dict[str, tuple[str, dict[str, str], tuple[int, int, int, int, bool] | N
     "look at a group": ("group", {}, None),
     "replay": ("act", {"action": "replay", "confirmed": "yes"}, (0, 1, 0, 0, False)),
     "purge": ("act", {"action": "purge", "confirmed": "1"}, (0, 0, 1, 0, False)),
+    "replay all": ("matching", {"action": "replay", "confirmed": "yes"}, (0, 1, 0, 0, False)),
+    "purge all": ("matching", {"action": "purge", "confirmed": "1"}, (0, 0, 1, 0, False)),
     "pause": ("pause", {"action": "pause"}, (1, 0, 0, 0, True)),
     "resume": ("pause", {"action": "resume"}, (1, 0, 0, 0, False)),
     "reset": ("reset", {**BACK, "confirmed": GROUP}, (1, 0, 0, 1, False)),
