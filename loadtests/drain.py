@@ -67,10 +67,13 @@ def run(stack: Stack, options: argparse.Namespace) -> dict[str, Any]:
             if number:
                 _rest(valves, counters, options)
             folder = Path(name) / str(number)
+            folder.mkdir()
+            # Before any group is paused: it is inventory's consumer that opens the gate.
+            sale, passes = open_sale(stack, folder, shoppers=options.orders, stock=options.orders, prefix="drain")
             with watching_lag(stack, GROUP, TOPIC) as samples:
                 valves.close(GROUP, *(OTHERS if mode == "others paused" else ()))
                 valves.cap(GROUP, TOPIC, None if options.uncapped else options.cap)
-                sale, volleys, asked = _fill(stack, folder, counters, options)
+                volleys, asked = _fill(stack, sale, passes, counters, options)
                 requests = None if asked is None or requests is None else requests + asked
                 lines = [line for volley in volleys for line in volley.lines()]
                 with told.open("ab") as file:
@@ -117,19 +120,17 @@ def _sum(numbers: Sequence[int | None]) -> int | None:
 
 
 def _fill(
-    stack: Stack, folder: Path, counters: Counters, options: argparse.Namespace
-) -> tuple[int, list[Fired], int | None]:
-    """An order for each shopper. Returns the sale, what was fired, and how many requests the gateway counted.
+    stack: Stack, sale: int, passes: Path, counters: Counters, options: argparse.Namespace
+) -> tuple[list[Fired], int | None]:
+    """An order for each pass. Returns what was fired, and how many requests the gateway counted.
 
     Who is asked to come back comes back, in a volley of their own: nothing was done for them, so a new key is right.
     """
-    folder.mkdir()
-    sale, passes = open_sale(stack, folder, shoppers=options.orders, stock=options.orders, prefix="drain")
     bearers = {int(line.split()[0]): line for line in passes.read_text().splitlines()}
     before, asked = counters.requests(), counters.asked
     volleys: list[Fired] = []
     while bearers and len(volleys) < VOLLEYS:
-        place = folder / str(len(volleys))
+        place = passes.parent / str(len(volleys))
         place.mkdir()
         waiting = place / "passes"
         waiting.write_text("\n".join(bearers.values()) + "\n")
@@ -140,7 +141,7 @@ def _fill(
         volleys.append(fire(plan))
         again = {line["user_id"] for line in volleys[-1].lines() if spike_figures.fate(line) in COME_BACK}
         bearers = {user: bearers[user] for user in again}
-    return sale, volleys, difference(counters.requests(), before, less=counters.asked - asked)
+    return volleys, difference(counters.requests(), before, less=counters.asked - asked)
 
 
 def _let_go(valves: Valves, samples: list[Sample], mode: str, options: argparse.Namespace) -> None:
