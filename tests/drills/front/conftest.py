@@ -15,7 +15,7 @@ SHOPPERS = 120 if SCALE == 1 else 2_000
 
 @pytest.fixture(scope="session")
 def the_front() -> Iterator[Front]:
-    with opened(shoppers=SHOPPERS, stocks=[10] * 17) as front:
+    with opened(shoppers=SHOPPERS, stocks=[10] * 19) as front:
         yield front
 
 

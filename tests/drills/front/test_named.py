@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 import time
-import uuid
 from collections import Counter
 from functools import partial
 from itertools import cycle
@@ -13,61 +12,14 @@ from itertools import cycle
 import psycopg
 import pytest
 
+from inventory import keys
 from orders.tests.support import solve
 from tests.drills.front.ask import Reply, as_shopper, order, send, together
+from tests.drills.front.crowd import Lowest, cancel, crowd, sold
 from tests.drills.front.front import Front
 from tests.drills.harness import until
 
 pytestmark = pytest.mark.drill
-
-
-def crowd(front: Front, sale: int, names: list[str]) -> list[Reply]:
-    """All of them at once, half of them at each door; who is told to come back does, with the same key."""
-    doors = front.doors
-
-    def insist(number: int, name: str) -> Reply:
-        key = str(uuid.uuid4())
-
-        def heard() -> Reply | None:
-            told = order(front.house, doors[number % len(doors)], sale, name, key=key)
-            return None if told.code in {"busy", "unavailable"} else told
-
-        return until(heard, f"{name} is heard")
-
-    return together([partial(insist, number, name) for number, name in enumerate(names)])
-
-
-def sold(replies: list[Reply]) -> list[Reply]:
-    return [reply for reply in replies if reply.status == 202]
-
-
-def cancel(front: Front, name: str, placed: Reply) -> None:
-    """As soon as it can be paid, its buyer does not want it any more."""
-    order_id = placed.body["order_id"]
-    path, browser = f"/pay/{order_id}/cancel", as_shopper(front.house, name)
-    until(lambda: send(front.direct, "POST", path, b"", **browser).status == 302, "it can be paid, or not")
-    front.house.history.write("pay", "fail", user=name, order_id=order_id, code="cancel")
-
-
-class Lowest:
-    """The least that the gate's counter ever was while the context lasted."""
-
-    def __init__(self, front: Front, sale: int) -> None:
-        self.seen: list[int] = []
-        self._front, self._sale, self._end = front, sale, threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-
-    def __enter__(self) -> Lowest:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        while not self._end.wait(0.002):
-            self.seen.append(self._front.stock(self._sale))
 
 
 def test_drill_03_a_hundred_buyers_on_ten_units_and_the_one_that_is_cancelled_sells_again(front: Front) -> None:
@@ -140,6 +92,27 @@ def test_drill_12_one_proof_at_two_webs_is_one_pass_and_one_pass_fifty_times_is_
     assert front.stock(sale) == 9
 
 
+def test_drill_19_a_join_that_comes_ten_times_at_two_webs_is_one_place_and_who_leaves_frees_it(front: Front) -> None:
+    sale, waiters, doors = front.next_sale(), front.names[:5], front.doors
+    front.does("reschedule", sale=sale, room="on", turns_per_s=1, turn_s=60)
+    until(lambda: front.gate(sale, "room") == "on", "the room is on")
+
+    def line(method: str, door: int, name: str) -> Reply:
+        headers = {"Cookie": f"sessionid={front.house.sessions[name]}", "Sale_Pass": front.house.passes[sale][name]}
+        return send(door, method, f"/api/sales/{sale}/line", b"" if method == "POST" else None, **headers)
+
+    told = together([partial(line, "POST", doors[n % 2], waiters[n // 10]) for n in range(50)])
+    numbers = [{reply.body["number"] for reply in told[n : n + 10]} for n in range(0, 50, 10)]
+    assert sorted(map(len, numbers)) == [1] * 5, "however often it comes"
+    assert set.union(*numbers) == set(range(5))
+
+    assert line("DELETE", doors[1], waiters[0]).code == "left"
+    assert order(front.house, doors[0], sale, waiters[0]).code == "not_in_line"
+    kept = [line("POST", door, name).body["number"] for name in waiters[1:] for door in doors]
+    assert kept == [number for own in numbers[1:] for number in own for _ in doors], "nobody's got worse"
+    assert line("POST", doors[0], waiters[0]).body["number"] == 5, "who comes back stands at the end"
+
+
 def test_drill_20_sold_out_clears_on_every_web_within_a_second_and_waiters_hear_of_it_within_two_polls(
     front: Front,
 ) -> None:
@@ -162,6 +135,23 @@ def test_drill_20_sold_out_clears_on_every_web_within_a_second_and_waiters_hear_
         path = f"/api/sales/{sale}"
         until(lambda door=door, path=path: send(door, "GET", path).body["state"] == "open", "waiters hear of it")
         assert time.monotonic() - added_at < 2 * said["poll_after_ms"] / 1000
+
+
+def test_drill_21_a_full_queue_takes_no_unit_and_who_comes_back_as_told_gets_one(front: Front) -> None:
+    sale, house = front.next_sale(), front.house
+    with house.held("orders"):
+        house.wait_until_ended(house.hit("orders"))
+        front.redis.hset(keys.gate(sale), "capacity", 3)
+        told = crowd(front, sale, front.names[:10])
+
+        assert Counter(reply.code for reply in told) == {"queued": 3, "queue_full": 7}
+        waits = [int(reply.headers["Retry-After"]) for reply in told if reply.code == "queue_full"]
+        assert all(1 <= seconds <= 30 for seconds in waits)
+        assert front.stock(sale) == 7
+    house.wait_until_well()
+    late = front.names[10]
+    until(lambda: order(house, front.gateway, sale, late, key="comes-back").status == 202, "there is room again")
+    assert front.stock(sale) == 6
 
 
 def test_drill_22_a_hot_row_that_eats_the_connections_costs_other_orders_nothing(front: Front) -> None:
