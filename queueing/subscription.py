@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from queueing.broker import Position
 from queueing.event import Event
+from queueing.names import check_group
 from queueing.retry import RetryPolicy
 
 # A handler is a plain function of a batch. It runs inside one PostgreSQL transaction together with the inbox rows of
@@ -62,6 +63,7 @@ class Subscription:
     max_replays: int = 3
 
     def __post_init__(self) -> None:
+        check_group(self.group)
         if not 0 < self.handler_deadline_s <= self.lease_s * LATEST_DEADLINE:
             raise ValueError(
                 f"group {self.group!r}: a handler's deadline of {self.handler_deadline_s:g} s is not within"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from queueing.names import check_topic
+
 
 @dataclass(frozen=True, slots=True)
 class Topic:
@@ -25,6 +27,9 @@ class Topic:
     capacity: int = 0
     retention_s: float | None = None
     retention_messages: int | None = None
+
+    def __post_init__(self) -> None:
+        check_topic(self.name)
 
     @property
     def keeps_everything(self) -> bool:
