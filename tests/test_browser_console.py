@@ -81,7 +81,7 @@ def test_pausing_stops_the_numbers_and_going_on_catches_up(
     operator: Callable[..., Page], broker: RedisStreamsBroker
 ) -> None:
     page = operator()
-    pause = page.get_by_role("button", name="Pause")
+    pause = page.get_by_role("button", name="Hold still")
     pause.focus()
     page.keyboard.press("Enter")
     go_on = page.get_by_role("button", name="Go on")
@@ -151,7 +151,7 @@ def test_without_javascript_it_is_a_snapshot(operator: Callable[..., Page], brok
 
     expect(tile(page, "orders.lag")).to_have_text("1,350")
     expect(page.locator("noscript")).to_be_visible()
-    expect(page.get_by_role("button", name="Pause")).to_be_hidden()
+    expect(page.get_by_role("button", name="Hold still")).to_be_hidden()
     keep(page, "console-without-javascript")
 
 

@@ -100,7 +100,7 @@
   pause.addEventListener("click", () => {
     paused = !paused;
     pause.setAttribute("aria-pressed", String(paused));
-    put(pause, paused ? "Go on" : "Pause");
+    put(pause, paused ? "Go on" : "Hold still");
     if (!paused) poll();
   });
 
