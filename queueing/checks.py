@@ -10,12 +10,12 @@ from django.core.checks import CheckMessage, Error, register
 from queueing.conf import subscriptions, topics
 
 
-@register()
+@register("queueing")  # the tag that consume, relay and queue ask for before they begin
 def check_queueing(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
     """Topics parse, every subscription's topics are declared, and every gate group exists."""
     try:
         declared, groups = topics(), subscriptions()
-    except (KeyError, TypeError, ValueError) as error:
+    except (ImportError, KeyError, TypeError, ValueError) as error:
         return [Error(f"settings.QUEUEING does not make sense: {error!r}", id="queueing.E001")]
     problems: list[CheckMessage] = []
     for group, subscription in groups.items():

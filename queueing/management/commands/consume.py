@@ -20,7 +20,7 @@ class Command(BaseCommand):
     requires_system_checks = ["queueing"]
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("group", help=f"one of: {', '.join(sorted(subscriptions()))}")
+        parser.add_argument("group", help="which one, as the handlers.py of its app declares it")
         parser.add_argument("--lease", type=float, help="seconds of silence that make a consumer dead")
 
     def handle(self, *args: Any, group: str, lease: float | None, **options: Any) -> None:
