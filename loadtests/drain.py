@@ -87,7 +87,7 @@ def run(stack: Stack, options: argparse.Namespace) -> dict[str, Any]:
             )
             left.append(units_left(stack, sale))
         _rest(valves, counters, options)
-        print("Every event is handled; now the audit", flush=True)
+        print("Now the audit", flush=True)
         audit = json.loads(
             stack.manage("audit", "--json", "--history", str(told), "--wait", str(options.rest), accept=RULES)
         )
