@@ -28,7 +28,8 @@
     q:{<topic>:<p>}:<group>           hash    skipped, acked, done, purged, retried, buried, parkings;
                                               from (the offset after which it began); noted (as in meta);
                                               moved (came less left), replays; open (1: it may read this partition,
-                                              which was split from another), round (how often it was shut again)
+                                              which was split from another), round (how often it was shut again);
+                                              leavings (how many ever left in this way)
     q:{<topic>:<p>}:<group>:series    string  ring of 3,600 records: second, acked, skipped, retried, buried
     q:{<topic>:<p>}:<group>:retry     zset    message id → due, ms (Redis's clock)
     q:{<topic>:<p>}:<group>:holders   hash    message id → consumer that works on this retried message now
@@ -44,7 +45,7 @@
     q:{<topic>:<p>}:<group>:purged    zset    message id → when it was last purged, ms: what an operator had forgotten
     q:{<topic>:<p>}:<group>:leaving   hash    message id → all that the others say of it (JSON), of those on their way
                                               to where their key moved
-    q:{<topic>:<p>}:<group>:arrived   set     message ids that came in this way, while the group may not read here yet
+    q:{<topic>:<p>}:<group>:arrived   set     numbers of the leavings that came, while the group may not read here yet
 
 Always, per partition: appended = entries in the log + trimmed, and
 scheduled + moved = promoted + cancelled + |later| + |later:leaving|;

@@ -238,6 +238,31 @@ class GrowingConformance:
         assert [row.dead for row in broker.stats({"cooks": ["parcels"]})] == [0, 0, 1, 0]
         self.adds_up(broker)
 
+    def test_a_letter_that_was_purged_where_it_moved_to_and_dies_again_after_a_reset_is_kept(
+        self, broker: Broker
+    ) -> None:
+        broker.produce([parcel(MOVES), parcel(MOVES_TOO)])
+        dead, held = broker.read("cooks", "ada", ["parcels"], 10, 0)
+        broker.bury("cooks", "ada", dead, WHY)
+        broker.retry("cooks", "ada", held, 0, WHY, count=True)
+        [held] = broker.read_due("cooks", "ada", ["parcels"], 10)  # so the new partition stays shut
+        broker.grow("parcels", 4)
+        broker.read("cooks", "ada", ["parcels"], 10, 0)
+        letters = [broker.dead_letters("cooks", "parcels", partition) for partition in "02"]
+        assert broker.purge([letter for page in letters for letter in page]) == 1
+
+        broker.seek("cooks", "parcels", "0", BEGINNING)
+        for delivery in broker.read("cooks", "ada", ["parcels"], 10, 0):
+            if delivery.message == dead.message:
+                broker.bury("cooks", "ada", delivery, WHY)
+            else:
+                broker.ack("cooks", "ada", [delivery])
+        broker.ack("cooks", "ada", [held])
+
+        assert self.work_off(broker) == []
+        assert [row.dead for row in broker.stats({"cooks": ["parcels"]})] == [0, 0, 1, 0]
+        self.adds_up(broker)
+
     def test_what_nobody_may_read_yet_is_not_trimmed(self, broker: Broker) -> None:
         broker.produce([parcel(topic="few")])
         held = broker.read("cooks", "ada", ["few"], 10, 0)

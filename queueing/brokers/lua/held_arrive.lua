@@ -3,7 +3,8 @@
 -- KEYS  1 counters  2 waiting  3 retry  4 dead  5 graves  6 heads  7 parked  8 arrived  9 quarantined
 -- ARGV  1 round  then per message: id, what held_leave.lua wrote down of it, with its envelope changed to say where it is
 -- returns  1, or 0 when the group reads here already, or was put back since
--- A message that is known here already was produced twice, or came again after a reset; the copies merge. A head comes
+-- Each leaving arrives once: a message that came here and was purged may fail again where it was, after a reset, and come
+-- again. A message that is known here already was produced twice, or came again after a reset; the copies merge. A head comes
 -- before its followers, so a follower that finds none is the head.
 local COUNTERS, WAITING, RETRY, DEAD, GRAVES, HEADS, PARKED, ARRIVED, QUARANTINED = unpack(KEYS)
 local state = redis.call('HMGET', COUNTERS, 'open', 'round', 'parkings')
@@ -11,7 +12,7 @@ if state[1] or (state[2] or '0') ~= ARGV[1] then return 0 end
 local parkings = tonumber(state[3] or '0')
 for a = 2, #ARGV, 2 do
   local id, record = ARGV[a], cjson.decode(ARGV[a + 1])
-  if redis.call('SADD', ARRIVED, id) == 1 then
+  if redis.call('SADD', ARRIVED, record.leaving) == 1 then
     redis.call('HINCRBY', COUNTERS, 'moved', 1)
     if redis.call('HEXISTS', WAITING, id) == 1 or redis.call('HEXISTS', GRAVES, id) == 1 then
       redis.call('HINCRBY', COUNTERS, 'done', 1)

@@ -49,6 +49,7 @@ local function take(id, key)
     if kept[3] then redis.call('ZREM', PARKED, #key .. ':' .. key .. ':' .. kept[3] .. ':' .. id) end
     redis.call('HDEL', WAITING, id, id .. ':n', id .. ':s')
   end
+  record.leaving = redis.call('HINCRBY', COUNTERS, 'leavings', 1)
   redis.call('HSET', LEAVING, id, cjson.encode(record))
 end
 

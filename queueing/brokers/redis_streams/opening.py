@@ -34,6 +34,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     set: str
     score: str
     envelope: str
+    leaving: int  # the how many-th it is of those that ever left this partition in this way
     head: bool = False  # its key waits for it
     begun: str | None = None
     sequence: str | None = None
