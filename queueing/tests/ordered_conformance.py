@@ -127,7 +127,7 @@ class OrderedConformance:
         self, broker: OrderedBroker, lease: Lease, pass_time: Callable[[float], None]
     ) -> None:
         head, follower = self.send(broker, lease, 2)
-        assert broker.retry_in_order("cooks", "ada", head, 0.02, WHY, count=True)
+        assert broker.retry_in_order("cooks", "ada", head, 0.5, WHY, count=True)
         assert broker.park("cooks", "ada", [follower]) == 1
         broker.produce([parcel(), parcel(self.neighbour)])
 
@@ -139,7 +139,7 @@ class OrderedConformance:
         broker.ack_in_order("cooks", "ada", found.deliveries[1:])
         assert self.counts(broker) == {"in_flight": 0, "lag": 0, "done": 1, "delayed": 1, "parked": 2, "dead": 0}
         assert self.due(broker, lease) == []
-        pass_time(0.03)
+        pass_time(0.51)
         [again] = self.due(broker, lease)
         assert (again.message, again.attempt, again.alone) == (head.message, 2, True)
 
