@@ -38,6 +38,12 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
         order = "newest first" if words.pop("newest_first") else "oldest first"
         return ", ".join([*(f"{name} {value}" for name, value in words.items()), order])
 
+    @property
+    def narrows(self) -> bool:
+        """More than a group: that nothing matches then does not say that nothing is dead."""
+        named = ("topic", "partition", "event", "reason", "key", "since_ms", "before_ms", "quarantined")
+        return any(getattr(self, name) not in ("", None) for name in named)
+
     def matches(self, buried: Buried) -> bool:
         letter = buried.letter
         return (

@@ -17,6 +17,7 @@ from queueing.console import selectors, words
 from queueing.console.choosing import Choice, chosen, settled
 from queueing.console.found import Found
 from queueing.console.letters import DeadLetter
+from queueing.console.plain import visible
 from queueing.console.services import Outcome, Progress, purge_dead_letters, replay_dead_letters
 from queueing.management.asking import AskingCommand, as_moment, operator
 
@@ -54,7 +55,7 @@ class LetterCommand(AskingCommand):
         if options["id"]:
             return self._in_full(choice, as_json=options["json"])
         letters = selectors.dead_letters(choice)
-        return self._json(list(map(_facts, letters))) if options["json"] else self._letters(letters)
+        return self._json(list(map(_facts, letters))) if options["json"] else self._letters(letters, choice)
 
     def _replay(self, **options: Any) -> None:
         act = partial(replay_dead_letters, quarantined=options["quarantined"])
@@ -69,12 +70,13 @@ class LetterCommand(AskingCommand):
         user = operator(options["user"])
         broker = make_broker()
         try:
-            choice = settled(_choice(options), broker.redis)
+            meant = _choice(options)
+            choice = settled(meant, broker.redis)
             found = Found.of(chosen(choice, broker.redis))
             _check_found(choice, found)
             skipped = found.quarantined if verb == "Replay" and not options["quarantined"] else 0
             if not options["json"]:
-                self._say_found(found, skipped=skipped)
+                self._say_found(found, meant, skipped=skipped)
             if options["dry_run"] or found.matched == skipped:
                 return self._json(_told(found)) if options["json"] else None
             self._agree(verb, found.matched - skipped, yes=options["yes"])
@@ -113,8 +115,8 @@ class LetterCommand(AskingCommand):
 
         return say
 
-    def _say_found(self, found: Found, *, skipped: int) -> None:
-        self._letters(found.first)
+    def _say_found(self, found: Found, meant: Choice, *, skipped: int) -> None:
+        self._letters(found.first, meant)
         if not found.matched:
             return
         self.stdout.write("")
@@ -143,9 +145,11 @@ class LetterCommand(AskingCommand):
             self.stdout.write(f"\n{_cut(one.payload, one.hidden_characters)}\n\n{one.traceback or 'No traceback.'}\n")
         return None
 
-    def _letters(self, letters: Sequence[DeadLetter]) -> None:
+    def _letters(self, letters: Sequence[DeadLetter], meant: Choice) -> None:
         if not letters:
-            self.stdout.write("No dead letters.")
+            self.stdout.write(
+                f"No dead letter matches: {visible(str(meant))}." if meant.narrows else "No dead letters."
+            )
             return
         head = ["GROUP", "EVENT", "KEY", "ID", "ATTEMPTS", "REPLAYS", "FIRST FAILURE (UTC)", "LAST FAILURE", "REASON"]
         self._table(

@@ -109,6 +109,7 @@ def test_dead_letters_cannot_command_the_terminal(broker: RedisStreamsBroker) ->
     assert facts.isascii()
     assert json.loads(facts)[0]["reason"] == f"Boom: {NASTY}"
     assert "No dead letters." in queue("dead", "payments")
+    assert "No dead letter matches: group orders, partition 77" in queue("dead", GROUP, "--partition", "77")
 
 
 def test_replaying_by_id_is_written_down(broker: RedisStreamsBroker) -> None:
