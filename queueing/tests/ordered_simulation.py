@@ -100,6 +100,8 @@ class OrderedWorld(World):
         self._earlier = now
 
     def _at_rest(self, broker: MemoryBroker) -> bool:
+        if self._busy(broker):
+            return False
         rows = broker.stats({"baristas": ["bar"]})
         if any(row.lag or row.in_flight or row.delayed for row in rows):
             return False
