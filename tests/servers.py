@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -22,6 +23,8 @@ from config.stack.servers import Postgres, Server, Valkey
 from config.stack.valkey import free_port
 
 PREFIX = "sluice-test-"
+SHARING_FOLDERS = ("tests/drills/front/",)  # a stack for all of them
+SHARING_FILES = ("config/audit/tests/", "tests/")  # browsers, servers, a settled house
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -88,6 +91,22 @@ def own_redis_url(tmp_path: Path) -> Iterator[str]:
         yield server.url
     finally:
         server.stop()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Tests that share what takes seconds to start stay in one process. In the order they were collected: the longest
+    are in the first folder. (xdist's own `loadgroup` sets a private attribute that pytest 9.2 has no more.)"""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Sharing(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            folder = next((folder for folder in SHARING_FOLDERS if path.startswith(folder)), None)
+            return folder or (path if path.startswith(SHARING_FILES) else nodeid)
+
+    config.option.loadscopereorder = False
+    return Sharing(config, log)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
