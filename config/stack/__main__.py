@@ -81,7 +81,10 @@ def run(env: Env) -> None:
         def child(process: Process) -> Child:
             command = [sys.executable, *process.arguments]
             environment = {**os.environ, **variables}
-            return Child(process.name, command, ends=process.ends, env=environment, cwd=BASE, socket=process.socket)
+            return Child(
+                process.name, command, ends=process.ends, env=environment, cwd=BASE, socket=process.socket,
+                nice=process.nice,
+            )  # fmt: skip
 
         code = supervisor.run_once(child(PREPARE))
         if code is None:

@@ -60,9 +60,18 @@ class Child(Kept):
     """A process whose output we print. It leads a process group, so that nothing it starts survives it."""
 
     def __init__(
-        self, name: str, command: list[str], *, ends: int = 1, env: Mapping[str, str], cwd: Path, socket: str = ""
+        self,
+        name: str,
+        command: list[str],
+        *,
+        ends: int = 1,
+        env: Mapping[str, str],
+        cwd: Path,
+        socket: str = "",
+        nice: int = 0,
     ) -> None:
         super().__init__(name, ends=ends)
+        self.nice = nice
         self.socket = socket
         self.command = command
         self.lines = Lines()
@@ -81,7 +90,7 @@ class Child(Kept):
             start_new_session=True,
             cwd=self._cwd,
             env=self._env,
-            preexec_fn=tied_to_us(signal.SIGTERM),
+            preexec_fn=tied_to_us(signal.SIGTERM, nice=self.nice),
         )
         assert self.process.stdout is not None
         os.set_blocking(self.process.stdout.fileno(), False)

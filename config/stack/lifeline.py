@@ -13,8 +13,11 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-def tied_to_us(farewell: signal.Signals) -> Callable[[], None]:
+def tied_to_us(farewell: signal.Signals, *, nice: int = 0) -> Callable[[], None]:
     """A `preexec_fn` that has the kernel send `farewell` to the child when our thread ends.
+
+    nice: how much the child yields to others. Linux shares the cores between sessions first, so a child that leads a
+    session of its own yields as a session.
 
     The kernel watches the *thread* that forked: start children from one that lives as long as they should.
     """
@@ -23,6 +26,9 @@ def tied_to_us(farewell: signal.Signals) -> Callable[[], None]:
     def before_exec() -> None:
         # A shell's `make up &` starts us with SIGINT ignored, and ignored signals are inherited.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if nice:
+            os.nice(nice)
+            _let_the_session_yield(nice)
         if _libc is None:
             return
         _libc.prctl(_PR_SET_PDEATHSIG, int(farewell), 0, 0, 0)
@@ -30,3 +36,11 @@ def tied_to_us(farewell: signal.Signals) -> Callable[[], None]:
             os._exit(1)
 
     return before_exec
+
+
+def _let_the_session_yield(nice: int) -> None:
+    try:
+        with open("/proc/self/autogroup", "w") as file:
+            file.write(str(nice))
+    except OSError:  # not Linux, or a kernel without autogroups: nice alone is enough there
+        pass

@@ -16,14 +16,17 @@ class Process:
     name: unique; the prefix of its lines.
     ends: 0 ends first. The web stops taking orders before anything stops working on them.
     socket: a Unix socket it makes. One that was killed leaves the file behind, and the next could not bind.
+    nice: 0 to 19. What works off the queue yields to what answers shoppers, where both want the same cores.
     """
 
     name: str
     arguments: tuple[str, ...]
     ends: int = 1
     socket: str = ""
+    nice: int = 0
 
 
+BEHIND_THE_QUEUE, BESIDE_IT = 15, 19
 # Migrations, static files and demo data; ends by itself before the others start.
 PREPARE = Process("prepare", ("-m", "config.stack.prepare"))
 
@@ -35,10 +38,14 @@ def processes(*, host: str, port: int, static: str, socket: str = "") -> tuple[P
     """
     return (
         Process("web", web_arguments(host=host, port=port, static=static, socket=socket), ends=0, socket=socket),
-        *(Process(group, ("manage.py", "consume", group)) for group in GROUPS),
-        Process("relay", ("manage.py", "relay")),
-        Process("celery", (*CELERY, "worker", "--without-gossip", "--without-mingle", "--without-heartbeat")),
-        Process("beat", (*CELERY, "beat")),
+        *(Process(group, ("manage.py", "consume", group), nice=BEHIND_THE_QUEUE) for group in GROUPS),
+        Process("relay", ("manage.py", "relay"), nice=BEHIND_THE_QUEUE),
+        Process(
+            "celery",
+            (*CELERY, "worker", "--without-gossip", "--without-mingle", "--without-heartbeat"),
+            nice=BESIDE_IT,
+        ),
+        Process("beat", (*CELERY, "beat"), nice=BESIDE_IT),
     )
 
 
