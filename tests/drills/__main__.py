@@ -38,6 +38,7 @@ SUITES = {
     "queue_simulation": Suite("queueing/tests/test_simulation.py", "SIMULATION_SEEDS", SEEDS_PER_SCALE),
     "consumers": Suite("tests/drills/diner", "DRILL_SCALE", 1, computes=False),
     "admission": Suite("tests/drills/front", "DRILL_SCALE", 1, computes=False),
+    "load_tests": Suite("tests/test_spike.py", "DRILL_SCALE", 1, computes=False),
 }
 
 

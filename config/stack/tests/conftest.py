@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -92,7 +93,8 @@ class Watched:
         if self.process.poll() is None:
             children = psutil.Process(self.process.pid).children(recursive=True)
             for process in (self.process, *children):
-                process.kill()
+                with contextlib.suppress(psutil.NoSuchProcess):  # it may end with its parent
+                    process.kill()
         self.process.wait()
         self._thread.join(5)
         if self._reader is not None:
