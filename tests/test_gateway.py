@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingUnixStreamServer
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -285,22 +286,30 @@ def test_a_shoppers_own_page_is_never_another_shoppers(gateway: Gateway) -> None
     assert Web.asked["/sales/3"] == 3
 
 
-def test_who_is_refused_is_told_when_to_come_back(gateway: Gateway) -> None:
-    gateway.pipelined(ORDER, 100)
-    gateway.pipelined(LOGIN, 100)
+def refused(gateway: Gateway, method: str, path: str, body: bytes = b"") -> tuple[int, str, Any]:
+    """The answer while the buckets are empty. They fill again while a busy machine gets around to asking."""
+    for _ in range(20):
+        gateway.pipelined(ORDER, 100)
+        gateway.pipelined(LOGIN, 100)
+        answer = gateway.ask(method, path, body)
+        if answer[0] != 200:
+            break
+    return answer
 
-    status, body, headers = gateway.ask("POST", "/api/sales/1/orders", b"{}")
+
+def test_who_is_refused_is_told_when_to_come_back(gateway: Gateway) -> None:
+    status, body, headers = refused(gateway, "POST", "/api/sales/1/orders", b"{}")
     assert (status, headers["content-type"], headers["cache-control"]) == (429, "application/json", "no-store")
     assert headers["retry-after"] in "12345"
     assert json.loads(body)["error"]["code"] == "busy"
     assert body.encode() == limits.BUSY, "the web process says the same where no nginx runs"
 
-    status, body, headers = gateway.ask("GET", "/login")
+    status, body, headers = refused(gateway, "GET", "/login")
     assert (status, headers["content-type"]) == (429, "text/html")
     assert headers["refresh"] == headers["retry-after"]
     assert body.encode() == limits.PAGE
 
-    status, body, headers = gateway.ask("POST", "/sales/1/buy", b"quantity=1")
+    status, body, headers = refused(gateway, "POST", "/sales/1/buy", b"quantity=1")
     assert (status, body.encode()) == (429, limits.PAGE)
     assert "refresh" not in headers, "a form is not sent again by itself"
 
