@@ -113,7 +113,7 @@ def _line(row: Row) -> str:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make drills", description=__doc__)
-    parser.add_argument("--scale", type=float, default=10, help="0.5 to 1 is what `make test` runs, 10 the full count")
+    parser.add_argument("--scale", type=float, default=10, help="0.3 to 1 is what `make test` runs, 10 the full count")
     parser.add_argument("--only", choices=(*SUITES, *DRILLS), action="append", help="this one; may be repeated")
     parser.add_argument("--seed", type=int, default=SEED, help="of the drills' dice")
     parser.add_argument("--report", type=Path, default=BASE / "reports" / "drills.json")

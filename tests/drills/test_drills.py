@@ -1,4 +1,4 @@
-"""Every fault drill at a small count; `make drills` runs them at full count, `--only NAME --scale 0.5` as here."""
+"""Every fault drill at a small count; `make drills` runs them at full count, `--only NAME --scale 0.3` as here."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.drills.faults import DRILLS
 from tests.drills.harness import House
 from tests.drills.result import perform
 
-SCALE = float(os.environ.get("DRILL_SCALE", "0.5"))
+SCALE = float(os.environ.get("DRILL_SCALE", "0.3"))
 
 
 @pytest.fixture
