@@ -65,7 +65,7 @@ def test_the_lane_is_measured_against_servers_that_do_nothing(redis_url: str, se
 
 @pytest.mark.django_db(transaction=True)
 def test_the_relay_is_measured_with_rows_of_the_real_outbox(redis_url: str) -> None:
-    [row] = outbox.rows(redis_url, count=1500, pairs=1)
+    [row] = outbox.rows(redis_url, count=800, pairs=2)
 
     assert well_formed([row])
     assert row.target == 0.5
