@@ -18,17 +18,20 @@ SHOP = [
     ("Shipments", "local_shipping", "logistics.Shipment"),
     ("Notifications", "sms", "notifications.Notification"),
 ]
+# Title, icon, address.
+ROOM = [("Funnel", "filter_alt", "room:funnel")]
 PEOPLE = [("Users", "person", "shop.User"), ("Groups", "group", "auth.Group")]
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
-    """Everybody on the staff sees the queue; of the rest, each what they may view."""
+    """Everybody on the staff sees the queue and the room; of the rest, each what they may view."""
     queue = [
         _item(request, "Queue", "water", reverse("admin:queueing_queue_changelist"), exact=True),
         _item(request, "Dead letters", "dangerous", reverse("admin:queueing_queue_dead")),
     ]
     return [
         {"title": "Message queue", "items": queue},
+        {"title": "Operator's room", "items": [_item(request, title, icon, reverse(at)) for title, icon, at in ROOM]},
         {"title": "Shop", "separator": True, "items": _models(request, SHOP)},
         {"title": "People", "separator": True, "items": _models(request, PEOPLE)},
     ]

@@ -14,6 +14,7 @@ urlpatterns = [
     path("", include("orders.urls")),
     path("", include("payments.urls")),
     path("", include("notifications.urls")),
+    path("admin/room/", include("config.room.urls")),
     path("admin/", admin.site.urls),
 ]
 

@@ -432,4 +432,4 @@ def test_the_sidebar_leads_everywhere_an_operator_goes(admin_client: Client, peo
     assert wanted | {"Users"} <= set(links)
     for title, link in links.items():
         assert admin_client.get(link).status_code == 200, title
-    assert set(sidebar(people["reader"])) == {"Queue", "Dead letters"}
+    assert set(sidebar(people["reader"])) == {"Queue", "Dead letters", "Funnel"}
