@@ -46,6 +46,7 @@ BEGINNING: Final = "beginning"
 END: Final = "now"
 
 SAVED_UP_S = 0.1  # of a group's rate: an idle group may start with this much at once, and not more
+MADE_UP_S = 1.0  # of a group's rate: what a long turn may leave to be made up for while there is a backlog
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +187,14 @@ class Broker(Protocol):
     def read_due(self, group: str, consumer: str, topics: Sequence[str], limit: int) -> list[Delivery]:
         """Up to `limit` retried messages whose time has come, each `alone`."""
 
-    def charge(self, group: str, messages: int, rate: float, *, topic: str = "") -> float:
+    def charge(
+        self, group: str, messages: int, rate: float, *, topic: str = "", saved_up_s: float = SAVED_UP_S
+    ) -> float:
         """Charge messages to a cap of `rate` messages a second, shared by all consumers of the group: one topic's, or
-        the whole group's. Returns the seconds until they may be handled."""
+        the whole group's. Returns the seconds until they may be handled; less than 0: how much is saved up still.
+
+        saved_up_s: seconds' worth of the rate that may have been saved up until now.
+        """
 
     def rates(self, group: str) -> Mapping[str, float | None]:
         """What was set by `set_rate`: topic ("" is the whole group) → messages a second; None is no cap."""

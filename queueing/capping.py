@@ -2,6 +2,9 @@
 
 Everybody pays for what was read before it is handled. A batch whose cap is in debt waits here until the debt is paid,
 and nothing more of its topics is read; the other topics go on.
+
+Who is idle saves up a tenth of a second's worth. While there is a backlog a turn that took longer is made up for, by
+larger batches and up to a second's worth: a machine that is busy for a moment keeps to the rate all the same.
 """
 
 from __future__ import annotations
@@ -11,11 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from queueing.broker import SAVED_UP_S, Broker
+from queueing.broker import MADE_UP_S, SAVED_UP_S, Broker
 from queueing.message import Delivery
 from queueing.subscription import WHOLE_GROUP, Subscription
 
 LOOK_S = 0.5  # how often a consumer asks which caps an operator has set
+LATELY_S = 10.0  # longer than any turn: who last read all it could before that was idle in between
 
 
 class Cap(NamedTuple):
@@ -54,6 +58,10 @@ class Caps:
     _set_to: Mapping[str, float | None] = field(default_factory=dict, init=False)
     _waiting: dict[str, _Waiting] = field(default_factory=dict, init=False)  # bucket → what it cannot afford yet
     _next_look: float = field(default=float("-inf"), init=False)
+    _free_at: dict[str, float] = field(default_factory=dict, init=False)  # bucket → when its debt was, or is, paid
+    _asked: dict[str, int] = field(default_factory=dict, init=False)  # bucket → how many a read could bring
+    _full_at: dict[str, float] = field(default_factory=dict, init=False)  # bucket → when a read brought all it could
+    _late: frozenset[str] = field(default=frozenset(), init=False)  # buckets of which that is so before this batch
 
     def look(self) -> None:
         """See what an operator has set. What waits for a cap that is gone or rose waits no longer."""
@@ -93,9 +101,22 @@ class Caps:
         ]
 
     def limit(self, topic: str) -> int:
-        """A capped topic is read a tenth of a second's worth at a time: it starts evenly, and little of it is held."""
-        cap, size = self.of(topic), self.subscription.batch_size
-        return size if cap is None else max(1, min(size, int(cap.rate * SAVED_UP_S)))
+        """A capped topic is read a tenth of a second's worth at a time: it starts evenly, and little of it is held.
+        More only where the last turn took longer than that, and left more behind."""
+        cap = self.of(topic)
+        if cap is None:
+            return self.subscription.batch_size
+        self._asked[cap.bucket] = limit = self._affordable(cap)
+        return limit
+
+    def _affordable(self, cap: Cap) -> int:
+        free_s = self.clock() - self._free_at.get(cap.bucket, float("inf")) if self._is_behind(cap.bucket) else 0.0
+        worth = int(cap.rate * min(MADE_UP_S, max(SAVED_UP_S, free_s)))
+        return max(1, min(self.subscription.batch_size, worth))
+
+    def _is_behind(self, bucket: str) -> bool:
+        """Whether there was more of it than the last read could bring."""
+        return self.clock() - self._full_at.get(bucket, float("-inf")) < LATELY_S
 
     def shares(self) -> list[tuple[int, list[str]]]:
         """The open topics, by how many of their entries may be read at a time."""
@@ -112,17 +133,27 @@ class Caps:
         batch: list[Delivery] = []
         rest: list[Delivery] = []
         taken: Counter[str | None] = Counter()
-        caps = {topic: (self.of(topic), self.limit(topic)) for topic in self.open_topics()}
+        caps = {topic: self.of(topic) for topic in self.open_topics()}
+        limits = {cap.bucket if cap else None: self._affordable(cap) if cap else size for cap in caps.values()}
         for delivery in read:
-            if len(batch) < size and (found := caps.get(delivery.message.topic)):
-                cap, limit = found
-                bucket = cap.bucket if cap else None
-                if taken[bucket] < limit:
+            topic = delivery.message.topic
+            if len(batch) < size and topic in caps:
+                bucket = cap.bucket if (cap := caps[topic]) else None
+                if taken[bucket] < limits[bucket]:
                     taken[bucket] += 1
                     batch.append(delivery)
                     continue
             rest.append(delivery)
+        self._note_backlogs(taken)
         return batch, rest
+
+    def _note_backlogs(self, taken: Mapping[str | None, int]) -> None:
+        self._late = frozenset(filter(self._is_behind, self._full_at))
+        for bucket, count in taken.items():
+            if bucket is not None and count >= self._asked.get(bucket, 1):
+                self._full_at[bucket] = self.clock()
+            elif bucket is not None:
+                self._full_at.pop(bucket, None)
 
     def pay(self, batch: Sequence[Delivery], concerns_us: Callable[[Delivery], bool]) -> list[Delivery]:
         """Pay for these, in advance. Returns those that may be handled now; the others wait.
@@ -131,17 +162,24 @@ class Caps:
         """
         if not self.subscription.caps and not self._set_to:
             return list(batch)
+        if not batch:  # nothing was there: whose cap nothing waits for is idle
+            self._full_at = {bucket: at for bucket, at in self._full_at.items() if bucket in self._waiting}
+            self._late = frozenset(self._full_at)
         now, ready = self.clock(), []
         shares: dict[Cap | None, list[Delivery]] = defaultdict(list)
         for delivery in batch:
             shares[self.of(delivery.message.topic)].append(delivery)
         for cap, share in shares.items():
             costly = sum(map(concerns_us, share)) if cap else 0
-            wait_s = 0.0
+            debt_s = 0.0
             if cap and costly:
-                wait_s = self.broker.charge(self.subscription.group, costly, cap.rate, topic=cap.bucket)
-            if cap and wait_s > 0:
-                self._waiting[cap.bucket] = _Waiting(now + wait_s, cap.rate, share)
+                saved_up_s = MADE_UP_S if cap.bucket in self._late else SAVED_UP_S
+                debt_s = self.broker.charge(
+                    self.subscription.group, costly, cap.rate, topic=cap.bucket, saved_up_s=saved_up_s
+                )
+                self._free_at[cap.bucket] = now + debt_s
+            if cap and debt_s > 0:
+                self._waiting[cap.bucket] = _Waiting(now + debt_s, cap.rate, share)
             else:
                 ready += share
         return ready

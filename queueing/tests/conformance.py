@@ -398,6 +398,15 @@ class BrokerConformance:
         assert broker.charge("cooks", 10, rate=100, topic="parcels") == 0, "one topic's cap is its own"
         assert broker.charge("cooks", 10, rate=100, topic="parcels") == pytest.approx(0.1, abs=0.05)
 
+    def test_what_was_saved_up_is_told_and_bounded_as_the_caller_says(
+        self, broker: Broker, pass_time: Callable[[float], None]
+    ) -> None:
+        assert broker.charge("cooks", 10, rate=100) == pytest.approx(0, abs=0.01)
+        pass_time(0.4)
+
+        assert broker.charge("cooks", 10, rate=100, saved_up_s=1.0) == pytest.approx(-0.3, abs=0.05)
+        assert broker.charge("cooks", 0, rate=100) == pytest.approx(-0.1, abs=0.01), "a cap is not saved up twice"
+
     def test_a_debt_is_paid_as_fast_as_before_when_the_cap_changes(self, broker: Broker) -> None:
         assert broker.charge("cooks", 110, rate=100) == pytest.approx(1.0, abs=0.05)
 

@@ -61,7 +61,9 @@ def dishes(count: int) -> list[Message]:
 class House:
     """Some consumers of one group, each with its own sleep, on one virtual clock. Notes when what was handled."""
 
-    def __init__(self, subscription: Subscription, consumers: int = 1) -> None:
+    def __init__(self, subscription: Subscription, consumers: int = 1, *, turn_s: float = 0.0) -> None:
+        """turn_s: how long a consumer takes for a batch, whatever is in it."""
+        self.turn_s = turn_s
         self.clock = Clock()
         self.broker = MemoryBroker(TOPICS, clock=self.clock)
         self.handled: list[tuple[float, str]] = []
@@ -78,6 +80,7 @@ class House:
         def note(batch: Sequence[Delivery], following: Step) -> None:
             self.handled += [(now(), delivery.message.topic) for delivery in batch]
             following(batch)
+            sleep(self.turn_s)
 
         return Worker(subscription, self.broker, [note], clock=now, sleep=sleep)
 
@@ -124,6 +127,43 @@ def test_each_topic_drains_at_its_own_cap_whatever_the_other_holds(consumers: in
     ten_seconds = house.between(0, 10)
     assert ten_seconds["door"] == pytest.approx(10_000, rel=0.02)
     assert ten_seconds["kitchen"] == pytest.approx(2_000, rel=0.02)
+
+
+@pytest.mark.parametrize(("consumers", "turn_s"), [(1, 0.3), (3, 0.3), (1, 0.08)])
+def test_a_backlog_drains_at_its_cap_also_where_each_turn_takes_long(consumers: int, turn_s: float) -> None:
+    house = House(Subscription("orders", HANDLERS, rate={"door": 1000}), consumers, turn_s=turn_s)
+    house.broker.produce(guests(15_000))
+
+    house.work(until_s=11)
+
+    assert house.between(0, 10)["door"] == pytest.approx(10_000, rel=0.02)
+    assert max(Counter(at for at, _ in house.handled).values()) <= 500
+
+
+def test_a_turn_that_took_very_long_is_made_up_for_by_a_seconds_worth_and_no_more() -> None:
+    house = House(Subscription("orders", HANDLERS, rate={"door": 1000}))
+    house.broker.produce(guests(15_000))
+    house.work(until_s=2)
+
+    house.turn_s = 4.0
+    house.work(until_s=2.1)
+    house.turn_s = 0.0
+    house.work(until_s=10)
+
+    stood_still_until = min(at for at, _ in house.handled if at > 2.2)
+    before = sum(at < stood_still_until for at, _ in house.handled)
+    assert before == pytest.approx(2_100, abs=110)
+    assert house.between(stood_still_until, stood_still_until + 2)["door"] == pytest.approx(3_000, abs=110)
+
+
+def test_who_was_idle_starts_with_a_tenth_of_a_second_and_not_with_what_a_backlog_may_make_up() -> None:
+    house = House(Subscription("orders", HANDLERS, rate={"door": 1000}))
+    house.broker.produce(guests(100))  # all that a read brings: there might be more
+    house.work(until_s=3)
+    house.broker.produce(guests(5_000))
+    house.work(until_s=5)
+
+    assert 900 <= house.between(3, 4)["door"] <= 1_100
 
 
 @pytest.mark.parametrize("consumers", [1, 3])
@@ -292,6 +332,28 @@ def test_on_redis_two_consumers_share_a_cap_and_the_other_topic_is_free(client: 
     doors = sum(topic == "door" and first + 0.25 <= at < first + 1.25 for at, topic in handled)
     assert doors == pytest.approx(400, abs=45), "a second's worth, give or take a batch at either end"
     assert sum(topic == "kitchen" and at < first + 0.5 for at, topic in handled) == 500
+
+
+def test_on_redis_a_consumer_whose_turns_take_long_keeps_to_its_cap(client: redis.Redis, redis_url: str) -> None:
+    """Real time, for a second and a half: turns of 0.2 s, and a tenth of a second's worth at a time would be half."""
+    handled: list[float] = []
+
+    def take_long(batch: Sequence[Delivery], following: Step) -> None:
+        handled.extend([time.monotonic()] * len(batch))
+        following(batch)
+        time.sleep(0.2)
+
+    worker = Worker(
+        Subscription("orders", HANDLERS, rate={"door": 500}), RedisStreamsBroker(TOPICS, url=redis_url), [take_long]
+    )
+    worker.broker.produce(guests(1_500))
+    worker.step(1.0)
+    while time.monotonic() < handled[0] + 1.5:
+        worker.step(0.1)
+
+    after = sum(at >= handled[0] + 0.3 for at in handled)
+    assert after == pytest.approx(500 * (handled[-1] - handled[0] - 0.3), rel=0.25), "at half the cap it would be 0.5"
+    worker.broker.redis.close()
 
 
 def test_an_idle_consumer_of_topics_with_different_caps_wakes_at_once() -> None:

@@ -7,15 +7,17 @@ from queueing.brokers.memory.base import MemoryBase
 
 
 class Capping(MemoryBase):
-    def charge(self, group: str, messages: int, rate: float, *, topic: str = "") -> float:
+    def charge(
+        self, group: str, messages: int, rate: float, *, topic: str = "", saved_up_s: float = SAVED_UP_S
+    ) -> float:
         now = self.clock()
         debt_s, at, before = self._debts.get((group, topic), (-SAVED_UP_S, now, rate))
-        debt_s = max(-SAVED_UP_S, debt_s - (now - at))
+        debt_s = max(-saved_up_s, debt_s - (now - at))
         if debt_s > 0 and before < rate:
             debt_s *= before / rate
         debt_s += messages / rate
         self._debts[group, topic] = (debt_s, now, rate)
-        return max(0.0, debt_s)
+        return debt_s
 
     def rates(self, group: str) -> dict[str, float | None]:
         return dict(self._caps.get(group, {}))

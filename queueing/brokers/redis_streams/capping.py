@@ -11,8 +11,10 @@ OFF = b"off"
 
 class Capping(RedisBase):
     @speaks_broker
-    def charge(self, group: str, messages: int, rate: float, *, topic: str = "") -> float:
-        arguments = [rate, SAVED_UP_S, messages]
+    def charge(
+        self, group: str, messages: int, rate: float, *, topic: str = "", saved_up_s: float = SAVED_UP_S
+    ) -> float:
+        arguments = [rate, saved_up_s, messages, SAVED_UP_S]
         return int(self._scripts["charge"](keys=[keys.rate(group, topic)], args=arguments)) / 1_000_000
 
     @speaks_broker
