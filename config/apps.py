@@ -10,3 +10,6 @@ class HouseConfig(AppConfig):
 
     def ready(self) -> None:
         from config import celery  # noqa: F401  (@shared_task binds to this app, in every process)
+        from config import roles
+
+        roles.connect()

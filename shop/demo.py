@@ -1,4 +1,4 @@
-"""Something to look at: six goods, a few sales around now, three shoppers and one operator."""
+"""Something to look at: six goods, a few sales around now, three shoppers and three of the staff."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import Group
 from django.db import connection, transaction
 
 from shop import services
 from shop.models import Product, Sale, User
 
-# Ordinary shoppers, documented so that anybody can look around; the operator's password is random.
+# Ordinary shoppers, documented so that anybody can look around; the password of the staff is random.
 SHOPPERS = {"ada": "+44 20 5550 1815", "lin": "+86 10 5550 1969", "sam": "+1 202 555 0170"}
 SHOPPERS_PASSWORD = "sluice-demo"  # noqa: S105  printed by `make up`
-OPERATOR = "admin"
+ADMIN = "admin"  # may do everything, also say who may do what
+STAFF = {"operator": "operator", "reader": "read-only"}  # user name → role, a group of config/roles.py
 
 # Two `make up` at once on one database must not both stock the shelves.
 _LOCK = 0x51_01CE
@@ -147,21 +149,32 @@ def welcome_shoppers() -> None:
     User.objects.bulk_create(people, ignore_conflicts=True)
 
 
-def appoint_operator(*, password_file: Path) -> None:
-    """The user `admin`, whose password is in `password_file`; the file is made, random and mode 0600, if absent.
+@transaction.atomic
+def appoint_staff(*, password_file: Path) -> None:
+    """The user `admin`, and one of each role. Their password is in `password_file`: made, random and mode 0600, if absent.
 
-    An operator who is there already is given the file's password: the file is what `make up` points people to.
+    Who is there already is given the file's password: the file is what `make up` points people to.
 
     Raises:
         OSError: the file can be neither read nor made.
     """
     password = _password_in(password_file)
-    operator = User.objects.filter(username=OPERATOR).first()
-    if operator is None:
-        User.objects.create_superuser(OPERATOR, email=f"{OPERATOR}@example.com", password=password)
-    elif not operator.check_password(password):
-        operator.set_password(password)
-        operator.save(update_fields=["password"])
+    admin = User.objects.filter(username=ADMIN).first()
+    if admin is None:
+        admin = User.objects.create_superuser(ADMIN, email=f"{ADMIN}@example.com", password=password)
+    elif not admin.check_password(password):
+        admin.set_password(password)
+        admin.save(update_fields=["password"])
+    for name, role in STAFF.items():
+        # The same hash: scrypt is slow on purpose, and `make up` should not be.
+        known = {"email": f"{name}@example.com", "is_staff": True, "password": admin.password}
+        person, _ = User.objects.get_or_create(username=name, defaults=known)
+        if not person.is_staff:  # a shopper took the name before there were roles
+            continue
+        if person.password != admin.password:
+            person.password = admin.password
+            person.save(update_fields=["password"])
+        person.groups.add(Group.objects.get(name=role))
 
 
 def _password_in(file: Path) -> str:

@@ -14,6 +14,7 @@ TELL_EVERY_S = 10.0
 # As shop/demo.py makes them; said here again because the supervisor does without Django.
 DEMO_SHOPPERS = ("ada", "lin", "sam")
 DEMO_PASSWORD = "sluice-demo"  # noqa: S105
+DEMO_STAFF = ("operator", "reader")
 
 
 class Patience:
@@ -56,6 +57,7 @@ def unwell(port: int) -> list[str]:
 def welcome(*, port: int, admin_password: str, data_dir: str, seconds: float) -> str:
     """The block that ends the start-up."""
     *others, last = DEMO_SHOPPERS
+    operator, reader = DEMO_STAFF
     elsewhere = "" if data_dir == DATA_DIR else f"DATA_DIR={data_dir} "  # or the spike would start a shop of its own
     return f"""
   Sluice is ready after {seconds:.1f} s.
@@ -63,7 +65,8 @@ def welcome(*, port: int, admin_password: str, data_dir: str, seconds: float) ->
     Shop     http://127.0.0.1:{port}/
              log in as {", ".join(others)} or {last}; the password is {DEMO_PASSWORD}
     Admin    http://127.0.0.1:{port}/admin/
-             log in as admin; the password is {admin_password} (kept in {data_dir}/{ADMIN_PASSWORD})
+             log in as admin, as {operator}, who runs the room, or {reader}, who may look;
+             the password of all three is {admin_password} (kept in {data_dir}/{ADMIN_PASSWORD})
     Spike    {elsewhere}make spike    from another terminal: 100,000 orders in a second, then the audit
     Logs     {data_dir}/postgres.log  {data_dir}/valkey.log
     Stop     Ctrl-C

@@ -32,7 +32,7 @@ def test_demo_stocks_the_shelves_once(db, tmp_path):
 
     run("demo", admin_password_file=file)
 
-    assert counts() == first == (6, 5, 4, 5)
+    assert counts() == first == (6, 5, 6, 5)
     now = timezone.now()
     states = sorted(sale.state_at(now) for sale in Sale.objects.all())
     assert states == [
@@ -75,7 +75,11 @@ def test_the_operators_password_is_random_private_and_kept(client, db, tmp_path:
     password = file.read_text().strip()
     assert len(password) >= 20
     assert file.stat().st_mode & 0o777 == 0o600
-    assert client.login(username="admin", password=password)
+    for name in ("admin", "operator", "reader"):
+        assert client.login(username=name, password=password)
+    assert [user.username for user in User.objects.filter(is_superuser=True)] == ["admin"]
+    roles = User.objects.filter(is_staff=True, is_superuser=False).values_list("username", "groups__name")
+    assert set(roles) == {("operator", "operator"), ("reader", "read-only")}
 
     run("demo", admin_password_file=file)
     assert file.read_text().strip() == password
@@ -83,7 +87,8 @@ def test_the_operators_password_is_random_private_and_kept(client, db, tmp_path:
     file.unlink()
     run("demo", admin_password_file=file)
     assert file.read_text().strip() != password
-    assert client.login(username="admin", password=file.read_text().strip())
+    for name in ("admin", "operator", "reader"):
+        assert client.login(username=name, password=file.read_text().strip())
 
 
 def test_a_password_file_that_cannot_be_made_is_said(db, tmp_path: Path):

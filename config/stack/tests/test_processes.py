@@ -48,3 +48,4 @@ def test_the_web_ends_before_those_who_work_on_its_orders() -> None:
 def test_the_welcome_names_the_demo_people() -> None:
     assert tuple(demo.SHOPPERS) == ready.DEMO_SHOPPERS
     assert ready.DEMO_PASSWORD == demo.SHOPPERS_PASSWORD
+    assert tuple(demo.STAFF) == ready.DEMO_STAFF

@@ -19,14 +19,14 @@ class Command(BaseCommand):
         parser.add_argument(
             "--admin-password-file",
             type=Path,
-            help="where the operator's password is kept; made with a random one if absent. Without it: no operator",
+            help="where the password of the staff is kept; made with a random one if absent. Without it: no staff",
         )
 
     def handle(self, *, admin_password_file: str | Path | None, **options: Any) -> None:
         scheduled = demo.stock_the_shelves(now=timezone.now())
         demo.welcome_shoppers()
         if admin_password_file is not None:
-            demo.appoint_operator(password_file=Path(admin_password_file))
+            demo.appoint_staff(password_file=Path(admin_password_file))
         if options["verbosity"]:
             names = ", ".join(demo.SHOPPERS)
             self.stdout.write(f"{len(scheduled)} sales scheduled; shoppers {names}, password {demo.SHOPPERS_PASSWORD}")
