@@ -151,7 +151,7 @@ def welcome_shoppers() -> None:
 
 @transaction.atomic
 def appoint_staff(*, password_file: Path) -> None:
-    """The user `admin`, and one of each role. Their password is in `password_file`: made, random and mode 0600, if absent.
+    """The user `admin`, and one of each role. Their password is in `password_file`, made if absent: random, mode 0600.
 
     Who is there already is given the file's password: the file is what `make up` points people to.
 
