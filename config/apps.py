@@ -9,7 +9,9 @@ class HouseConfig(AppConfig):
     verbose_name = "Sluice"
 
     def ready(self) -> None:
-        from config import celery  # noqa: F401  (@shared_task binds to this app, in every process)
-        from config import roles
+        from config import (
+            celery,  # noqa: F401  (@shared_task binds to this app, in every process)
+            roles,
+        )
 
         roles.connect()
