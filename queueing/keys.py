@@ -13,6 +13,10 @@
                                               then: of the group's cap
     q:rate:<group>:<topic>            hash    the same, of the cap that one topic has in this group
     q:caps:<group>                    hash    topic ('': the whole group) → messages/s or "off", set by an operator
+    q:{scale}:group:<group>           hash    serial (raised by each change), desired, direction, acked (a second,
+                                              before it), kind (of the last decision), told:<kind> (when it was last
+                                              told, ms), hold (JSON), drain:<consumer> (until, ms)
+    q:{scale}:supervisors             hash    supervisor → its last beat (JSON, queueing/autoscaler/records.py)
     q:{<topic>:<p>}:log               stream  entries: id, n(ame), v(ersion), k(ey), at (ms), b(ody), h(eaders), d(ue)
     q:{<topic>:<p>}:meta              hash    appended, trimmed; of delayed messages: scheduled, promoted, cancelled,
                                               moved (came less left). generation; "switch:<generation>" → the last
@@ -59,6 +63,7 @@ from __future__ import annotations
 TOPICS = "q:topics"
 PAUSED = "q:paused"
 TIDE = "q:tide"
+SCALERS = "q:{scale}:supervisors"
 
 
 def partitions(topic: str) -> str:
@@ -91,6 +96,10 @@ def rate(group: str, topic: str = "") -> str:
 
 def caps(group: str) -> str:
     return f"q:caps:{group}"
+
+
+def scale(group: str) -> str:
+    return f"q:{{scale}}:group:{group}"
 
 
 def tag(topic: str, partition: str) -> str:

@@ -105,6 +105,41 @@ class Tide(models.Model):
         return f"tide {self.told}"
 
 
+class ScaleEvent(models.Model):
+    """What the autoscaler decided on a group, and why.
+
+    direction: up, down or hold (the first of its kind), or replaced: a consumer that ended or stood still.
+    cap: messages a second, None where nothing caps what holds most of the lag. supervisor: who decided.
+    """
+
+    class Direction(models.TextChoices):
+        UP = "up"
+        DOWN = "down"
+        HOLD = "hold"
+        REPLACED = "replaced"
+
+    id = models.UUIDField(primary_key=True)
+    at = models.DateTimeField()
+    group = models.CharField(max_length=60)
+    direction = models.CharField(max_length=10, choices=Direction.choices)
+    lag = models.BigIntegerField()
+    slope_per_s = models.FloatField()
+    acked_per_s = models.FloatField()
+    produced_per_s = models.FloatField()
+    cap = models.FloatField(null=True)
+    desired = models.IntegerField()
+    actual = models.IntegerField()
+    reason = models.TextField()
+    supervisor = models.CharField(max_length=200)
+
+    class Meta:
+        ordering = ["-at"]
+        indexes = [models.Index(fields=["at"]), models.Index(fields=["group", "at"])]
+
+    def __str__(self) -> str:
+        return f"{self.group} {self.direction} to {self.desired}: {self.reason}"
+
+
 class Queue(models.Model):
     """No table: what the operators' permission and their rows in the admin's log refer to."""
 

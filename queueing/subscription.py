@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from queueing.autoscaler.limits import Limits
 from queueing.broker import Position
 from queueing.event import Event
 from queueing.names import check_group
@@ -45,6 +46,7 @@ class Subscription:
         analytics. Never stock, money or messages to people.
     mode: "competing": any consumer takes any entry. "ordered": a partition has one consumer at a time, and messages
         of a key keep their order through retries.
+    scaling: how many consumers the autoscaler may run, and the lag at which it grows and shrinks.
     parked_on_death: in ordered mode, whether the followers of a message that was buried wait until it is replayed, or
         go on without it.
     """
@@ -61,6 +63,7 @@ class Subscription:
     mode: Literal["competing", "ordered"] = "competing"
     parked_on_death: bool = True
     max_replays: int = 3
+    scaling: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
         check_group(self.group)
