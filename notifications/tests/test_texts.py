@@ -68,3 +68,21 @@ def test_a_translation_that_grew_too_long_is_cut_rather_than_sent_twice() -> Non
 
     assert len(text.body) == SMS_LENGTH
     assert text.body.endswith("99...")
+
+
+def test_each_gets_their_own_name_number_and_sum_and_a_name_that_looks_like_a_gap_is_a_name() -> None:
+    told = [
+        compose(kind="paid", channel=Channel.SMS, name=name, order_id=order, facts={"total_cents": cents}).body
+        for name, order, cents in [
+            ("Ada", ORDER, 4_900),
+            ("\0reference\0 {{ ref }}", ORDER[:-1] + "e", 4_900),
+            ("Sam", ORDER, 700),
+        ]
+    ]
+
+    assert ["#1B2C3D" in text for text in told] == [True, False, True]
+    assert ["€49.00" in text for text in told] == [True, True, False]
+    assert "reference {{ ref }}" in told[1]
+    assert "#1B2C3E" in told[1]
+    assert "Sam" in told[2]
+    assert "€7.00" in told[2]
