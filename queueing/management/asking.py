@@ -17,6 +17,8 @@ from queueing.console.plain import visible
 from queueing.console.views import OPERATE
 from queueing.console.words import UNKNOWN
 
+AWAY = "Redis does not answer at settings.QUEUEING['OPTIONS']['url']: {}; once it does, run this again"
+
 
 class AskingCommand(BaseCommand):
     def confirm(self, question: str, *, yes: bool) -> None:

@@ -18,6 +18,7 @@ from queueing.console.plain import visible
 from queueing.console.retiring import undeclared_groups
 from queueing.console.snapshot import Counts, Snapshot
 from queueing.errors import BrokerUnavailable, StoreUnavailable
+from queueing.management.asking import AWAY
 from queueing.management.growing import GrowingCommand
 from queueing.management.letters import LetterCommand
 from queueing.management.moving import MovingCommand
@@ -25,7 +26,6 @@ from queueing.management.retiring import RetiringCommand
 from queueing.management.watching import WatchingCommand
 
 # Each action may be run again: it finishes what it began, and what is done already changes nothing.
-AWAY = "Redis does not answer at settings.QUEUEING['OPTIONS']['url']: {}; once it does, run this again"
 STORE_AWAY = "PostgreSQL does not answer: {}; once it does, run this again"
 INTERRUPTED = "interrupted: what is done stays done, and running this again does the rest"
 COUNTS = ("LAG", "OLDEST", "IN FLIGHT", "DELAYED", "LATER", "PARKED", "DEAD", "APPENDED", "ACKED")

@@ -1,0 +1,1 @@
+"""The operator's page for a terminal: `manage.py top`."""
