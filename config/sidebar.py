@@ -20,6 +20,7 @@ SHOP = [
 ]
 # Title, icon, address.
 ROOM = [("Funnel", "filter_alt", "room:funnel")]
+LOG = ("Log", "history", "admin:admin_logentry_changelist")
 PEOPLE = [("Users", "person", "shop.User"), ("Groups", "group", "auth.Group")]
 
 
@@ -31,7 +32,10 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     ]
     return [
         {"title": "Message queue", "items": queue},
-        {"title": "Operator's room", "items": [_item(request, title, icon, reverse(at)) for title, icon, at in ROOM]},
+        {
+            "title": "Operator's room",
+            "items": [_item(request, title, icon, reverse(at)) for title, icon, at in [*ROOM, LOG]],
+        },
         {"title": "Shop", "separator": True, "items": _models(request, SHOP)},
         {"title": "People", "separator": True, "items": _models(request, PEOPLE)},
     ]

@@ -36,6 +36,10 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     list_display = ["username", "email", "phone", "is_staff", "last_login"]
     fieldsets = [*(DjangoUserAdmin.fieldsets or ()), ("Demo phone", {"fields": ["phone"]})]
 
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Orders name people, and with a user the rows of what he did would go out of the log. Deactivate instead."""
+        return False
+
 
 @admin.register(Product)
 class ProductAdmin(ModelAdmin):

@@ -103,6 +103,7 @@ RECORDS = [
     *("payments/payment", "payments/charge", "payments/refund", "payments/webhookevent"),
     *("payments/democharge", "payments/demowebhook"),
     *("logistics/shipment", "notifications/notification", "notifications/phonemessage"),
+    "admin/logentry",
 ]
 RECORD_PAGES = """
 admin/{model}/                                      log-in  log-in  200     200  |  log-in  log-in  200     200

@@ -11,8 +11,10 @@ from typing import Any
 import msgspec
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
+from django.db import InterfaceError, OperationalError
 from django.utils.dateparse import parse_datetime
 
+from queueing.console.logbook import write_down
 from queueing.console.plain import visible
 from queueing.console.views import OPERATE
 from queueing.console.words import UNKNOWN
@@ -21,6 +23,13 @@ AWAY = "Redis does not answer at settings.QUEUEING['OPTIONS']['url']: {}; once i
 
 
 class AskingCommand(BaseCommand):
+    def note(self, about: str, text: str) -> None:
+        """Write down what was done. It is done: that PostgreSQL is away must not look as if it were not."""
+        try:
+            write_down(None, about, text)
+        except (OperationalError, InterfaceError) as error:
+            self.stderr.write(f"PostgreSQL does not answer, so the log does not have it: {text}: {error}")
+
     def confirm(self, question: str, *, yes: bool) -> None:
         """
         Raises:

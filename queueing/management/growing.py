@@ -27,6 +27,7 @@ class GrowingCommand(AskingCommand):
             if not options["dry_run"]:
                 self.confirm(_question(growth), yes=options["yes"])
                 growth = grow_topic(topic=topic, to=growth.becomes)
+                self.note(topic, f"Let {topic} grow to {growth.partitions} partitions of {growth.becomes}")
         except (UnknownTopic, CannotGrow) as error:
             raise CommandError(str(error)) from error
         if options["json"]:

@@ -76,6 +76,9 @@ class MovingCommand(AskingCommand):
                 yes=options["yes"],
             )
             moves = move(dry_run=False)
+            before, after = sum(m.lag_before for m in moves), sum(m.lag for m in moves)
+            how = ", to process it again" if reprocess else ""
+            self.note(group, f"Put {group} at {to} in {topic}{how}: lag {before:,} before, {after:,} now")
         if options["json"]:
             return self._json(moves)
         rows = [[m.topic, m.partition, words.count(m.lag_before), words.count(m.lag)] for m in moves]
@@ -91,6 +94,7 @@ class MovingCommand(AskingCommand):
         if group not in subscriptions():
             raise CommandError(f"no group is called {group!r}; there are: {', '.join(sorted(subscriptions()))}")
         pause_group(group=group, paused=paused)
+        self.note(group, f"{'Paused' if paused else 'Resumed'} {group}")
         if options["json"]:
             return self._json({"group": group, "paused": paused})
         state = "paused: its consumers finish what they hold and read nothing" if paused else "reading"
@@ -104,9 +108,10 @@ class MovingCommand(AskingCommand):
                 set_rate(group=group, topic=topic, rate=None if rate == OFF else float(rate))
         except ValueError as error:
             raise CommandError(str(error)) from error
+        what = f"{topic} in {group}" if topic else group
+        self.note(group, f"Rate of {what}: {rate if isinstance(rate, str) else f'{rate:g} messages/s'}")
         if options["json"]:
             return self._json({"group": group, "topic": topic, "rate": rate})
-        what = f"{topic} in {group}" if topic else group
         how = {OFF: "has no cap", DECLARED: "has the cap that its subscription declares"}.get(str(rate))
         own = [name for name in subscriptions()[group].caps if name] if not topic else []
         but = f"; its own cap stays with {', '.join(own)}" if own else ""
@@ -116,6 +121,8 @@ class MovingCommand(AskingCommand):
         if not options["dry_run"]:
             self.confirm("Delete inbox rows of messages that can no longer come?", yes=options["yes"])
         gone = prune(dry_run=options["dry_run"])
+        if not options["dry_run"]:
+            self.note("inbox", f"Deleted {sum(gone.values()):,} inbox rows of messages that can no longer come")
         if options["json"]:
             return self._json(gone)
         return self._table(
@@ -127,6 +134,7 @@ class MovingCommand(AskingCommand):
         self.confirm(f"End epoch {before}? Partitions of ordered groups pause for about a second.", yes=options["yes"])
         raise_epoch(above=before)
         epoch = current_epoch()
+        self.note("leases", f"Began epoch {epoch} of the ordered groups' leases")
         return self._json({"epoch": epoch}) if options["json"] else self.stdout.write(f"Epoch {epoch} begins.")
 
 

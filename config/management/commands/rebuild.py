@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from config.recovery.look import NotPrimary, connect, losses, read_found, read_known
 from config.recovery.turn import turn
 from inventory import rebuilds
+from queueing.console.logbook import write_down
 
 POLL_S = 0.2
 
@@ -50,6 +51,8 @@ class Command(BaseCommand):
             self.stdout.write("nothing is lost")
         if lost and not dry_run:
             rebuilds.declare_lost(reasons=lost)
+            said = "; ".join(f"sale {sale}: {reason}" for sale, reason in lost.items())
+            write_down(None, "gates", f"Declared {len(lost)} gates lost, to be rebuilt: {said}")
 
     def _rebuild(self, within_s: float) -> None:
         deadline = time.monotonic() + within_s

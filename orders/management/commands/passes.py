@@ -6,10 +6,12 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+from django.contrib.admin.models import ADDITION
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 
 from orders import passes
+from queueing.console.logbook import write_down
 
 
 class Command(BaseCommand):
@@ -34,4 +36,5 @@ class Command(BaseCommand):
                 session_key = f"{prefix}{user_id}"
                 sale_pass, _ = passes.issue(user_id=user_id, sale_id=sale, session_key=session_key)
                 file.write(f"{user_id} {session_key} {sale_pass}\n")
+        write_down(None, f"sale {sale}", f"Issued {count:,} passes of sale {sale} to {prefix}-…", flag=ADDITION)
         self.stdout.write(f"{count} passes of sale {sale} in {out}")

@@ -7,11 +7,14 @@ from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
+from django.contrib.admin.models import ADDITION
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from queueing.console.logbook import write_down
 from shop import demo, services
+from shop.models import Sale
 
 
 class Command(BaseCommand):
@@ -41,6 +44,10 @@ class Command(BaseCommand):
             raise CommandError(" ".join(error.messages)) from error
         except (OverflowError, ValueError) as error:
             raise CommandError(f"--starts-in {starts_in:g} or --minutes {minutes:g}: {error}") from error
+        said = (
+            f"Scheduled {sale.stock:,} units at {sale.price_cents:,} cents, {sale.per_user_limit} a shopper, unlisted"
+        )
+        write_down(None, str(sale), said, flag=ADDITION, of=Sale, key=sale.pk)
         if not options["json"]:
             self.stdout.write(str(sale.pk))
             return

@@ -7,9 +7,11 @@ import secrets
 from argparse import ArgumentParser
 from typing import Any
 
+from django.contrib.admin.models import ADDITION
 from django.contrib.auth.hashers import make_password
 from django.core.management.base import BaseCommand, CommandError
 
+from queueing.console.logbook import write_down
 from shop.models import User
 
 AT_ONCE = 5_000
@@ -44,6 +46,7 @@ class Command(BaseCommand):
             unique_fields=["username"],
             update_fields=["password"],
         )
+        write_down(None, "shoppers", f"Made {count:,} shoppers, {names[0]} to {names[-1]}", flag=ADDITION, of=User)
         if options["json"]:
             self.stdout.write(json.dumps({"password": password, "usernames": names}))
         else:
