@@ -111,7 +111,10 @@ def open_gate(*, sale_id: int, terms: Terms, stock: int, epoch: int) -> bool:
 
 
 def update_gate(*, sale_id: int, terms: Terms) -> bool:
-    """Move window, price and limit of a gate. False: there is none, and none was made."""
+    """Move window, price, limit, waiting room, pause and notice of a gate. False: there is none, and none was made.
+
+    A gate that was given terms of a later revision keeps those.
+    """
     with link.gate_errors():
         return bool(_set_terms(sale_id, terms, epoch=0, stock="") != b"missing")
 
@@ -153,6 +156,9 @@ def read_state(sale_id: int) -> GateState | None:
         now_ms=seconds * 1000 + microseconds // 1000,
         worked_off=sum(int(value or 0) for value in counted),
         room=fields.get(b"room", b"off").decode(),
+        paused=fields.get(b"paused") == b"1",
+        notice=fields.get(b"notice", b"").decode(),
+        revision=int(fields.get(b"revision", 0)),
         **{name: int(fields[name.encode()]) for name in _NUMBERS},
     )
 
@@ -171,6 +177,9 @@ def terms_arguments(terms: Terms, *, epoch: int, stock: int | str) -> list[int |
         terms.turn_s,
         terms.room,
         ",".join(str(secrets.randbits(32)) for _ in range(6)),
+        int(terms.paused),
+        terms.notice,
+        terms.revision,
     ]
 
 
@@ -183,4 +192,5 @@ def _check(idempotency_key: str, quantity: int) -> None:
 
 def _set_terms(sale_id: int, terms: Terms, *, epoch: int, stock: int | str) -> Any:
     arguments = terms_arguments(terms, epoch=epoch, stock=stock)
-    return script("open").run([keys.gate(sale_id), keys.meta(sale_id)], arguments)
+    names = [keys.gate(sale_id), keys.meta(sale_id), keys.room(sale_id), keys.claims(sale_id)]
+    return script("open").run(names, arguments)

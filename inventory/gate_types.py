@@ -10,8 +10,8 @@ import msgspec
 class Decision(msgspec.Struct, frozen=True, gc=False):  # one for every request of the hot second
     """What the gate said.
 
-    outcome: admitted | conflict | missing | closed | not_started | ended | room_closed | not_in_line | turn_lapsed
-        | wait | over_limit | sold_out | queue_full
+    outcome: admitted | conflict | missing | closed | not_started | ended | paused | room_closed | not_in_line
+        | turn_lapsed | wait | over_limit | sold_out | queue_full
     body: of an admitted order, the OrderPlaced event as JSON; the same bytes each time its key comes again.
     number: place in the queue (admitted), turns ahead (wait), units left (over_limit: to this user; sold_out), lag
         (queue_full); else 0.
@@ -35,6 +35,9 @@ class Terms:
     room: str = "off"  # off | on | closed: the waiting room, see inventory/room.py
     turns_per_s: int = 1_000
     turn_s: int = 60
+    paused: bool = False
+    notice: str = ""
+    revision: int = 0  # the gate keeps the terms of the highest it was given
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +65,17 @@ class GateState:
     now_ms: int
     worked_off: int
     room: str = "off"
+    paused: bool = False
+    notice: str = ""
+    revision: int = 0
 
     @property
     def state(self) -> str:
+        """upcoming | open | paused | sold_out | ended."""
         if self.now_ms < self.starts_at_ms:
             return "upcoming"
         if self.now_ms >= self.ends_at_ms:
             return "ended"
+        if self.paused:
+            return "paused"
         return "open" if self.stock > 0 else "sold_out"

@@ -26,7 +26,7 @@ Coming = StockReturned | SaleStockAdded
 
 
 def open_sales(events: Sequence[SaleScheduled]) -> None:
-    """A sale's gate opens once, with PostgreSQL's stock; later it only moves window, price, limit and waiting room.
+    """A sale's gate opens once, with PostgreSQL's stock; later only its terms change.
 
     A gate that was open and is gone was lost with Redis's data: it is not opened again from here, because the orders
     it admitted since are not in the ledger yet. config/recovery does that, with these terms.
@@ -40,9 +40,14 @@ def open_sales(events: Sequence[SaleScheduled]) -> None:
             room=event.waiting_room,
             turns_per_s=event.turns_per_s,
             turn_s=event.turn_s,
+            paused=event.paused,
+            notice=event.notice,
+            revision=event.revision,
         )
         entry = ledger.open_sale(sale_id=event.sale_id, title=event.title, stock=event.stock)
         stock = ledger.lock_sales([event.sale_id])[event.sale_id]
+        if (stock.terms or {}).get("revision", 0) > terms.revision:
+            continue  # told again after a newer change, which stands
         ledger.note_terms(sale_id=event.sale_id, terms=terms)
         with _redis():
             if entry.applied_at is None:

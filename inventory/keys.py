@@ -5,15 +5,17 @@ one script which decides reaches them and the admission log together.
     gate:{orders.placed:<sale>}          hash   stock (units left), initial (units ever given), price_cents,
                                                 starts_at_ms, ends_at_ms, per_user_limit, capacity, epoch,
                                                 seq (admissions so far), open ('0': its data was lost, and it is
-                                                being rebuilt), room, turns_per_s, turn_s, seed
+                                                being rebuilt), room, turns_per_s, turn_s, seed,
+                                                paused ('1'), notice, revision (of these terms)
     gate:{orders.placed:<sale>}:buyers   hash   user id → units admitted and not returned
     gate:{orders.placed:<sale>}:answers  hash   "<user id>:<idempotency key>" → the OrderPlaced body it got
     gate:{orders.placed:<sale>}:applied  set    ids of ledger entries (returns, additions) the stock already holds
     …:buyers, :answers, :applied with ":draft:<epoch>-<nonce>" behind, while a gate is being rebuilt; they expire
     gate:{orders.placed:<sale>}:line     hash   user id → number in the waiting room, "c<number>" once its turn was used
     gate:{orders.placed:<sale>}:room     hash   joined, before (joined before the start), served_m (turns granted,
-                                                times 1,000), at (Redis's clock, ms), lapsed, s<second mod 128> (what
-                                                was granted by that second)
+                                                times 1,000), at (Redis's clock, ms), lapsed, held (ms that the line
+                                                stood still), s<second mod 128> (what was granted by that second
+                                                of the line's own clock, which rests while the line does)
     gate:{orders.placed:<sale>}:claims   zset   user id → place, of the turns used lately
     gate:{orders.placed:<sale>}:rate:user:<user id>, …:rate:address:<client's address>
                                          string when this one's attempts will have been forgotten, in microseconds;

@@ -52,6 +52,7 @@ def public_view(sale_id: int, state: GateState, line: Line | None = None) -> dic
         "stock": state.stock,
         "starts_at": _text(state.starts_at_ms),
         "ends_at": _text(state.ends_at_ms),
+        "notice": state.notice,
         "poll_after_ms": poll_after_ms(state, line),
     }
     return shown if line is None else shown | {"room": asdict(line)}

@@ -1,14 +1,39 @@
-"""The context of the stock bar, shared by the template tag and the fragment."""
+"""What inventory shows of a sale on pages: its state at the gate, and the stock bar."""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import Any
 
 from inventory import selectors
 from inventory.gate import GateUnavailable
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class AtTheGate:
+    """A sale as shoppers meet it right now."""
+
+    sold_out: bool
+    paused: bool
+    notice: str
+
+    @property
+    def word(self) -> str:
+        """open | paused | sold_out, as in the public JSON while the sale lasts."""
+        return "paused" if self.paused else "sold_out" if self.sold_out else "open"
+
+
+def at_the_gate_now(sale_id: int) -> AtTheGate | None:
+    """None while nobody can tell: Redis is silent, or the sale has no gate yet."""
+    try:
+        state = selectors.gate_of(sale_id)
+    except GateUnavailable as error:
+        logger.warning("no state of sale %d: %s", sale_id, error)
+        return None
+    return None if state is None else AtTheGate(state.stock == 0, state.paused, state.notice)
 
 
 def stock_bar_context(sale_id: int, initial: int = 0, *, ask: bool = True) -> dict[str, Any]:

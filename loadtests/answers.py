@@ -9,6 +9,7 @@ from typing import Any
 OK, FAIL, INFO = "ok", "fail", "info"
 GATEWAY_DOES_NOT_KNOW = {0, 500, 502, 503, 504}  # 0: no answer at all
 COME_BACK = {408, 425, 429}  # refused for now, nothing was done
+GOES_ON = {"paused"}  # refused by a sale that will go on
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ def read(status: int, text: str | None, retry_after: str | None) -> Answer:
     wait_s = _seconds(retry_after)
     if status in GATEWAY_DOES_NOT_KNOW or status == 202:
         return Answer(INFO, _code(body) or f"http_{status}", wait_s, body)
-    if status in COME_BACK:
+    if status in COME_BACK or _code(body) in GOES_ON:
         return Answer(FAIL, _code(body) or f"http_{status}", wait_s, body)
     return Answer(FAIL, _code(body) or f"http_{status}", None, body)
 

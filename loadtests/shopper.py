@@ -153,10 +153,10 @@ class Shopper(FastHttpUser):
                 sale = answers.read(response.status_code, response.text, None).body
                 if response.status_code == 503:
                     response.success()  # the gate is away; we wait
-            if sale.get("state", "upcoming") != "upcoming":
+            if sale.get("state", "upcoming") not in {"upcoming", "paused"}:
                 return
-            left_s = seconds_to_start(sale)
-            gevent.sleep(min(left_s, sale.get("poll_after_ms", 1000) / 1000))
+            poll_s = sale.get("poll_after_ms", 1000) / 1000
+            gevent.sleep(poll_s if sale.get("state") == "paused" else min(seconds_to_start(sale), poll_s))
 
     def buy(self) -> dict[str, Any] | None:
         """Ask with one key until somebody knows. Returns what we were told, or None when it was no."""
@@ -184,7 +184,7 @@ class Shopper(FastHttpUser):
         ) as response:
             retry_after = response.headers.get("Retry-After") if response.headers else None
             answer = answers.read(response.status_code, response.text, retry_after)
-            if answer.outcome == OK or answer.code in {"sold_out", "queue_full", "over_limit", "busy"}:
+            if answer.outcome == OK or answer.code in {"sold_out", "paused", "queue_full", "over_limit", "busy"}:
                 response.success()
             else:
                 response.failure(f"{answer.code}")

@@ -29,6 +29,7 @@ REASONS: dict[str, Reason] = {
     "idempotency_conflict": Reason(409, "This Idempotency-Key was used for another order. Use a new one."),
     "not_started": Reason(409, "This sale has not started."),
     "ended": Reason(409, "This sale is over."),
+    "paused": Reason(409, "This sale is paused. Nothing was ordered; it goes on shortly.", 5),
     "sold_out": Reason(200, "Sold out."),  # a state of the sale, not an error; a unit may come back
     "room_closed": Reason(409, "The waiting room is closed. Nobody is let in for now."),
     "not_in_line": Reason(409, "Join the line first: this sale has a waiting room."),

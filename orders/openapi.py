@@ -31,7 +31,7 @@ REFUSALS = {
     "pass": ["not_logged_in", "csrf_failed", "bad_proof", "unavailable", *UNREADABLE],
     "order": [
         *("no_pass", "pass_expired", "bad_pass", "missing_idempotency_key", "idempotency_conflict", *UNREADABLE),
-        *("unknown_sale", "not_started", "ended", "over_limit", "rate_limited", "queue_full", "unavailable"),
+        *("unknown_sale", "not_started", "ended", "paused", "over_limit", "rate_limited", "queue_full", "unavailable"),
         *("room_closed", "not_in_line", "turn_lapsed", "not_your_turn"),
     ],
     "line": ["no_pass", "pass_expired", "bad_pass", "unknown_sale", "ended", "room_closed", "unavailable"],

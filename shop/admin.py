@@ -86,10 +86,11 @@ class SaleAdmin(ModelAdmin):
 
     @display(
         description="State",
-        label={"upcoming": "info", "open": "success", "ended": "default"},
+        label={"upcoming": "info", "open": "success", "paused": "warning", "ended": "default"},
     )
     def state(self, sale: Sale) -> str:
-        return sale.state_at(timezone.now()).value
+        state = sale.state_at(timezone.now()).value
+        return "paused" if state == "open" and sale.paused else state
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """The operator's clock may be another one than the shop's, so the form names the shop's."""

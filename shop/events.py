@@ -23,6 +23,9 @@ class SaleScheduled(Event):
     waiting_room: str = "off"  # off | on | closed
     turns_per_s: int = 500
     turn_s: int = 60
+    paused: bool = False
+    notice: str = ""
+    revision: int = 0  # rises with every change, so that an older one never undoes a newer one
 
 
 class StockAdded(Event):

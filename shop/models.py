@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import datetime
 
 from django.contrib.auth.models import AbstractUser
@@ -15,11 +16,27 @@ from uuid_utils.compat import uuid7
 
 MOST_UNITS = 10_000_000
 LONGEST_TURN_S = 120  # the gate remembers two minutes of turns
+LONGEST_NOTICE = 200
+ZERO_WIDTH_JOINER = "\u200d"  # in many emoji
 
 phone_number = RegexValidator(
     r"^\+?[0-9][0-9 ()/-]{4,18}$",
     "Enter a phone number: digits, spaces and - ( ) / only, with or without + in front.",
 )
+
+
+def one_line(text: str) -> None:
+    """Letters, digits, signs and spaces. What ends a line, is invisible or turns the reading direction is none of them.
+
+    Raises:
+        ValidationError: and which character it was.
+    """
+    for character in text:
+        if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"} and character != ZERO_WIDTH_JOINER:
+            raise ValidationError(
+                "One line of plain text, please: there is a character U+%(code)s in it.",
+                params={"code": f"{ord(character):04X}"},
+            )
 
 
 class User(AbstractUser):
@@ -97,6 +114,18 @@ class Sale(models.Model):
         default=60,
         validators=[MinValueValidator(5), MaxValueValidator(LONGEST_TURN_S)],
         help_text="Seconds a shopper has to order once it is his turn. Then the turn is given on.",
+    )
+    paused = models.BooleanField(
+        default=False, help_text="Nobody new may buy until it is resumed. Orders that are admitted go on."
+    )
+    notice = models.CharField(
+        max_length=LONGEST_NOTICE,
+        blank=True,
+        validators=[one_line],
+        help_text="One line for everybody who looks at the sale. Empty: none.",
+    )
+    revision = models.PositiveIntegerField(
+        default=1, editable=False, help_text="Counts the changes; the gate says which one it has taken in."
     )
     created_at = models.DateTimeField(auto_now_add=True)
 

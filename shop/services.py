@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Sum
 from django.utils import timezone
 
 from queueing.outbox import publish
 from shop.events import SaleScheduled, StockAdded
 from shop.models import Product, Sale, StockAddition
+
+MOST_EVER = 1_000_000_000  # units of a sale: the ledger's columns and Lua count them exactly
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +82,7 @@ def reschedule_sale(
     Raises:
         ValidationError: as in `schedule_sale`.
     """
-    # Locked, so that two edits at once are told in the order in which they are committed.
-    current = Sale.objects.select_for_update(of=["self"]).select_related("product").get(pk=sale.pk)
+    current = locked(sale)
     current.price_cents = price_cents
     current.per_user_limit = per_user_limit
     current.starts_at = starts_at
@@ -87,10 +90,7 @@ def reschedule_sale(
     current.published = published
     if room is not None:
         current.waiting_room, current.turns_per_s, current.turn_s = room.mode, room.turns_per_s, room.turn_s
-    current.full_clean()
-    current.save()
-    publish(_scheduled(current))
-    return current
+    return tell(current)
 
 
 @transaction.atomic
@@ -98,9 +98,14 @@ def add_stock(*, sale: Sale, quantity: int) -> StockAddition:
     """`quantity` more units for a sale.
 
     Raises:
-        ValidationError: quantity is not above 0.
+        ValidationError: quantity is not above 0, the sale is over, or it would be more than the ledger can count.
     """
-    Sale.objects.select_for_update().get(pk=sale.pk)
+    current = locked(sale)
+    if current.ends_at <= timezone.now():
+        raise ValidationError("This sale is over: nobody could buy what is added now.")
+    given = current.stock + (current.additions.aggregate(units=Sum("quantity"))["units"] or 0)
+    if given + quantity > MOST_EVER:
+        raise ValidationError(f"A sale has at most {MOST_EVER:,} units, and this one was given {given:,}.")
     addition = StockAddition(sale=sale, quantity=quantity)
     addition.full_clean()
     addition.save()
@@ -143,6 +148,24 @@ def retell_sales() -> int:
     return len(sales)
 
 
+def locked(sale: Sale) -> Sale:
+    """The sale as it is now, locked until the transaction ends: two changes at once are told as they are committed."""
+    return Sale.objects.select_for_update(of=["self"]).select_related("product").get(pk=sale.pk)
+
+
+def tell(sale: Sale) -> Sale:
+    """Keep a change of a locked sale, and tell it.
+
+    Raises:
+        ValidationError: it would not be a sale any more.
+    """
+    sale.revision += 1
+    sale.full_clean()
+    sale.save()
+    publish(_scheduled(sale))
+    return sale
+
+
 def _scheduled(sale: Sale) -> SaleScheduled:
     return SaleScheduled(
         sale_id=sale.pk,
@@ -156,6 +179,9 @@ def _scheduled(sale: Sale) -> SaleScheduled:
         waiting_room=sale.waiting_room,
         turns_per_s=sale.turns_per_s,
         turn_s=sale.turn_s,
+        paused=sale.paused,
+        notice=sale.notice,
+        revision=sale.revision,
     )
 
 

@@ -56,14 +56,14 @@
   // ---- A sale's page: state by the server's clock between two answers, by the server's word at each.
   function follow(root) {
     const edges = { starts: Number(root.dataset.startsAt), ends: Number(root.dataset.endsAt) };
-    let soldOut = false;
+    let gate = root.dataset.gate; // open | paused | sold_out, while the sale lasts
     let shown = "";
     let again = 0;
 
     function stateNow() {
       if (now() < edges.starts) return "upcoming";
       if (now() >= edges.ends) return "ended";
-      return soldOut ? "sold_out" : "open";
+      return gate;
     }
 
     function judge() {
@@ -77,10 +77,20 @@
         button.disabled = state !== "open";
         button.textContent = button.dataset[state.replace("_o", "O")] ?? button.textContent;
       }
-      if (before && state === "open") say("The sale is open.");
+      // What was said of the last state, such as that nothing can be ordered, is not true any more.
+      for (const told of all("[data-told]", root)) told.hidden = true;
+      if (before && state === "open") say(before === "paused" ? "The sale goes on." : "The sale is open.");
+      if (state === "paused") say("This sale is paused.");
       if (state === "sold_out") say("Sold out.");
       // Everybody's countdown ends in the same instant: spread the question over a second.
       if (before) again = later(ask, 1000 * Math.random());
+    }
+
+    function notify(text) {
+      for (const line of all("[data-notice]", root)) {
+        if (line.textContent !== text) line.textContent = text;
+        line.hidden = !text;
+      }
     }
 
     const later = (what, after) => {
@@ -98,7 +108,8 @@
         if (answer.ok) {
           const body = await answer.json();
           settle(milliseconds(body.now) + (got - sent) / 2 - got);
-          soldOut = body.state === "sold_out";
+          gate = ["paused", "sold_out"].includes(body.state) ? body.state : "open";
+          notify(body.notice ?? "");
           // An operator may have moved the sale since this page was made.
           edges.starts = milliseconds(body.starts_at);
           edges.ends = milliseconds(body.ends_at);

@@ -53,6 +53,7 @@ CASES: dict[str, tuple[dict, Callable | None, dict, bytes, tuple[int, str]]] = {
     "sold out": ({"stock": 0}, own_pass, KEY, ONE, (200, "sold_out")),
     "too few left": ({"stock": 1}, own_pass, KEY, b'{"quantity": 2}', (200, "sold_out")),
     "not started": ({"starts": 60_000}, own_pass, KEY, ONE, (409, "not_started")),
+    "paused": ({"paused": 1}, own_pass, KEY, ONE, (409, "paused")),
     "ended": ({"ends": 0}, own_pass, KEY, ONE, (409, "ended")),
     "over the limit": ({"limit": 1}, own_pass, KEY, b'{"quantity": 2}', (409, "over_limit")),
     "no pass": ({}, None, KEY, ONE, (401, "no_pass")),

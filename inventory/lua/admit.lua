@@ -1,5 +1,5 @@
 #!lua
--- Decide on purchases of one sale: idempotency key, rates, gate, window, turn, per-user limit, stock, queue; then deduct and append.
+-- Decide on purchases of one sale: idempotency key, rates, gate, window, pause, turn, per-user limit, stock, queue; then deduct and append.
 -- A script is isolated but not transactional: everything that can fail is checked before the first write.
 -- KEYS  1 gate  2 buyers  3 answers  4 log  5 meta  6 counters of the gate group  7 line  8 room  9 claims
 --       10 series of the log  11 series of the gate group
@@ -7,7 +7,7 @@
 --       then per member: user id, idempotency key, quantity, order id, message id, client's address ('' if nobody knows)
 -- returns  per member  {'admitted', OrderPlaced body, place in the queue}    also when its key was admitted before
 --                    | {'rate_limited', milliseconds to wait} | {'conflict'} | {'missing'} | {'closed'} | {'not_started'} | {'ended'}
---                    | {'room_closed'} | {'not_in_line'} | {'turn_lapsed'} | {'wait', turns ahead}
+--                    | {'paused'} | {'room_closed'} | {'not_in_line'} | {'turn_lapsed'} | {'wait', turns ahead}
 --                    | {'over_limit', units left to this user} | {'sold_out', units left}
 --                    | {'queue_full', lag, capacity, orders the gate group acknowledges a second}
 --          a refusal has written nothing, but that this user and address tried; rate_limited not even that
@@ -28,8 +28,8 @@ end
 -- A key of the wrong type raises here, where nothing is written yet. (HGET and HMGET below check the hashes.)
 redis.call('XLEN', log_key)
 local g = redis.call('HMGET', gate_key, 'stock', 'price_cents', 'starts_at_ms', 'ends_at_ms', 'per_user_limit', 'capacity',
-  'epoch', 'seq', 'open', 'room', 'turns_per_s', 'turn_s', 'seed')
-local exists, price, epoch, open = g[1], g[2], g[7], g[9] == '1'
+  'epoch', 'seq', 'open', 'room', 'turns_per_s', 'turn_s', 'seed', 'paused')
+local exists, price, epoch, open, paused = g[1], g[2], g[7], g[9] == '1', g[14] == '1'
 local stock, starts, ends, limit, capacity, seq = 0, 0, 0, 0, 0, 0
 if exists then
   stock, starts, ends = whole(g[1], 'stock'), whole(g[3], 'starts_at_ms'), whole(g[4], 'ends_at_ms')
@@ -45,7 +45,7 @@ local now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
 
 local pace  -- of the gate group, looked up for the first who finds the queue full
 local line
-if exists and open and g[10] and g[10] ~= 'off' and now >= starts and now < ends then
+if exists and open and not paused and g[10] and g[10] ~= 'off' and now >= starts and now < ends then
   redis.call('ZCARD', claims_key)
   redis.call('HLEN', line_key)
   line = line_at({room = g[10], turns_per_s = g[11], turn_s = g[12], starts_at_ms = starts, seed = g[13]}, room_key,
@@ -85,6 +85,7 @@ local function decide(user, key, quantity, order, message, address)
   if not open then return {'closed'} end
   if now < starts then return {'not_started'} end
   if now >= ends then return {'ended'} end
+  if paused then return {'paused'} end
   local turn, place, number
   if line then
     number = redis.call('HGET', line_key, user)

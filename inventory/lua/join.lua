@@ -8,7 +8,7 @@
 --              | 'no_room' (none is on, nobody needs a place) | 'room_closed' | 'ended' | 'missing'
 --!include line.lua
 local user = ARGV[2]
-local names = {'room', 'turns_per_s', 'turn_s', 'starts_at_ms', 'ends_at_ms', 'seed', 'stock'}
+local names = {'room', 'turns_per_s', 'turn_s', 'starts_at_ms', 'ends_at_ms', 'seed', 'paused', 'stock'}
 local gate = {}
 for i, value in ipairs(redis.call('HMGET', KEYS[1], unpack(names))) do gate[names[i]] = value end
 redis.call('ZCARD', KEYS[4]) -- a key of the wrong type raises here, where nothing is written yet

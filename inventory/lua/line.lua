@@ -25,7 +25,7 @@ local function seed_of(text)
 end
 
 -- line_at: the line as it is now, turns granted up to this moment. Writes only the room's own bookkeeping.
---   gate   fields of the gate as numbers or texts: room, turns_per_s, turn_s, starts_at_ms, seed
+--   gate   fields of the gate as numbers or texts: room, turns_per_s, turn_s, starts_at_ms, seed, paused
 --   keys   room (hash), claims (zset)
 --   now    ms
 --   returns  {mode, serving, lapsed, joined, before, seed}    before the start serving is 0
@@ -33,13 +33,17 @@ local RING = 128 -- seconds whose serving number is remembered; a turn is shorte
 local function line_at(gate, room_key, claims_key, now)
   local rate, turn_s, starts = tonumber(gate.turns_per_s), tonumber(gate.turn_s), tonumber(gate.starts_at_ms)
   local line = {mode = gate.room, seed = seed_of(gate.seed)}
-  local got = redis.call('HMGET', room_key, 'joined', 'before', 'served_m', 'at', 'lapsed')
+  local got = redis.call('HMGET', room_key, 'joined', 'before', 'served_m', 'at', 'lapsed', 'held')
   line.joined, line.before = tonumber(got[1] or '0'), tonumber(got[2] or '0')
   local served_m, at, lapsed = tonumber(got[3] or '0'), tonumber(got[4] or now), tonumber(got[5] or '0')
   line.serving, line.lapsed = math.floor(served_m / 1000), lapsed
   if now < starts then
     -- Moved to a later start: everybody who is there waits together again.
-    if got[2] then redis.call('HDEL', room_key, 'before', 'served_m', 'at', 'lapsed') end
+    if got[2] then
+      local forgotten = {'before', 'served_m', 'at', 'lapsed', 'held'}
+      for second = 0, RING - 1 do forgotten[#forgotten + 1] = 's' .. second end
+      redis.call('HDEL', room_key, unpack(forgotten))
+    end
     line.before, line.serving, line.lapsed = 0, 0, 0
     return line
   end
@@ -47,15 +51,17 @@ local function line_at(gate, room_key, claims_key, now)
     line.before, at = line.joined, math.max(starts, now - 1000)
     redis.call('HSET', room_key, 'before', line.before)
   end
-  if line.mode ~= 'on' then
-    redis.call('HSET', room_key, 'at', now) -- a closed room grants nothing, also not afterwards
+  local held = tonumber(got[6] or '0')
+  if line.mode ~= 'on' or gate.paused == '1' then
+    -- The line stands still: nothing is granted, also not afterwards, and no turn runs out meanwhile.
+    redis.call('HSET', room_key, 'at', string.format('%.0f', now), 'held', string.format('%.0f', held + math.max(0, now - at)))
     return line
   end
   -- No more than a second's turns are saved up for those who have not come yet.
   local most_m = (line.joined + rate) * 1000
   served_m = math.max(served_m, math.min(served_m + rate * math.max(0, now - at), most_m))
   -- What was granted a turn's length ago (a second more, as seconds are remembered) and not claimed is given on.
-  local second = math.floor(now / 1000)
+  local second = math.floor((now - held) / 1000)
   local remembered = {}
   for back = turn_s + 1, RING - 1 do remembered[#remembered + 1] = 's' .. (second - back) % RING end
   for i, said in ipairs(redis.call('HMGET', room_key, unpack(remembered))) do

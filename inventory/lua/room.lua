@@ -5,7 +5,7 @@
 -- returns  {mode, serving, joined, before, turns_per_s, turn_s, seed}    seed: '' before the start
 --          | {'off'}
 --!include line.lua
-local names = {'room', 'turns_per_s', 'turn_s', 'starts_at_ms', 'seed'}
+local names = {'room', 'turns_per_s', 'turn_s', 'starts_at_ms', 'seed', 'paused'}
 local gate = {}
 for i, value in ipairs(redis.call('HMGET', KEYS[1], unpack(names))) do gate[names[i]] = value end
 if not gate.room or gate.room == 'off' then return {'off'} end

@@ -7,17 +7,25 @@ from typing import Any
 from django import template
 from django.template import Context
 
-from inventory.widgets import stock_bar_context
+from inventory.widgets import AtTheGate, at_the_gate_now, stock_bar_context
 
 _SILENT = "inventory_gate_is_silent"
 register = template.Library()
 
 
 @register.simple_tag(takes_context=True)
-def is_sold_out(context: Context, sale_id: int) -> bool:
-    """`{% is_sold_out sale.id as sold_out %}`: nothing is left right now. False while nobody can tell."""
+def at_the_gate(context: Context, sale_id: int, *, paused: bool = False, notice: str = "") -> AtTheGate:
+    """`{% at_the_gate sale.id paused=sale.paused notice=sale.notice as gate %}`: what the gate says to shoppers now.
+
+    While nobody can tell it is what the shop said last: `paused` and `notice`.
+    """
     request = context.get("request")
-    return bool(stock_bar_context(sale_id, ask=not getattr(request, _SILENT, False))["left"] == 0)
+    shown = None if getattr(request, _SILENT, False) else at_the_gate_now(sale_id)
+    if shown is None:
+        if request is not None:
+            setattr(request, _SILENT, True)
+        return AtTheGate(sold_out=False, paused=paused, notice=notice)
+    return shown
 
 
 @register.inclusion_tag("inventory/stock_bar.html", takes_context=True)

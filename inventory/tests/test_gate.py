@@ -89,6 +89,9 @@ def test_two_buyers_may_use_the_same_key(valkey, open_sale):
     [
         ({"starts": 1000}, {}, "not_started", 0),
         ({"starts": -HOUR_MS, "ends": 0}, {}, "ended", 0),
+        ({"paused": True}, {}, "paused", 0),
+        ({"paused": True, "stock": 0}, {}, "paused", 0),
+        ({"paused": True, "starts": 1000}, {}, "not_started", 0),
         ({"limit": 2}, {"quantity": 3}, "over_limit", 2),
         ({"stock": 2}, {"quantity": 3}, "sold_out", 2),
         ({"stock": 0}, {}, "sold_out", 0),

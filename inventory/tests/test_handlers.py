@@ -58,6 +58,27 @@ def test_the_gate_follows_the_switch_of_the_waiting_room(scheduled, now_ms, valk
     assert gate.read_state(7).room == "on"
 
 
+def test_a_pause_and_a_notice_arrive_at_the_gate_and_in_what_a_rebuild_begins_with(scheduled, now_ms):
+    scheduled()
+
+    handlers.open_sales([structs.replace(sale(now_ms), paused=True, notice="Back at noon", revision=3)])
+
+    state = gate.read_state(7)
+    assert (state.state, state.notice, state.revision) == ("paused", "Back at noon", 3)
+    terms = SaleStock.objects.get(sale_id=7).terms
+    assert (terms["paused"], terms["notice"], terms["revision"]) == (True, "Back at noon", 3)
+
+
+def test_a_change_that_is_told_again_after_a_newer_one_changes_nothing(scheduled, now_ms):
+    scheduled()
+    handlers.open_sales([structs.replace(sale(now_ms), paused=True, revision=3)])
+
+    handlers.open_sales([structs.replace(sale(now_ms), revision=2)])
+
+    assert gate.read_state(7).paused
+    assert SaleStock.objects.get(sale_id=7).terms["revision"] == 3
+
+
 def created(quantity=1, *, order_id=None, user_id=ANNA, sale_id=7):
     return OrderCreated(
         order_id=order_id or new_id(),

@@ -31,6 +31,11 @@ def test_a_full_queue_is_a_no_that_asks_to_come_back() -> None:
     assert (answer.outcome, answer.code, answer.again_s) == ("fail", "queue_full", 3.0)
 
 
+def test_a_paused_sale_is_a_no_that_asks_to_come_back() -> None:
+    answer = answers.read(409, '{"error": {"code": "paused", "message": "…"}}', "5")
+    assert (answer.outcome, answer.code, answer.again_s) == ("fail", "paused", 5.0)
+
+
 @pytest.mark.parametrize(
     ("status", "text"),
     [(0, None), (503, '{"error": {"code": "unavailable", "message": "…"}}'), (502, "<html>"), (202, "cut off {")],

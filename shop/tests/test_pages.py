@@ -6,6 +6,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from shop import steering
+
 
 def test_home_puts_every_sale_on_its_shelf(client, make_sale):
     make_sale(price_cents=4900)
@@ -113,3 +115,28 @@ def test_a_strangers_page_may_be_kept_for_a_second_and_a_shoppers_never(client, 
     client.force_login(ada)
     assert "private" in client.get(page)["Cache-Control"]
     assert "no-store" in client.get("/")["Cache-Control"]
+
+
+def test_a_paused_sale_says_so_in_words_while_the_gate_is_silent(client, make_sale, ada):
+    sale = make_sale()
+    steering.pause(sale=sale, now=timezone.now())
+    steering.set_notice(sale=sale, text="Back at noon <script>alert('noon')</script> {{ sale }}")
+    client.force_login(ada)
+
+    page = client.get(f"/sales/{sale.pk}").content.decode()
+
+    assert 'data-gate="paused"' in page
+    assert re.search(r'data-when="paused"\s*>\s*<strong>This sale is paused', page), "it is shown, not hidden"
+    assert re.search(r"data-buy[^>]*disabled>Paused<", page)
+    assert "Back at noon &lt;script&gt;alert(&#x27;noon&#x27;)&lt;/script&gt; {{ sale }}</p>" in page
+
+
+def test_a_sale_that_is_not_paused_says_nothing_of_it(client, make_sale, ada):
+    sale = make_sale()
+    client.force_login(ada)
+
+    page = client.get(f"/sales/{sale.pk}").content.decode()
+
+    assert re.search(r'data-when="paused"\s+hidden>', page)
+    assert re.search(r"data-notice\s+hidden></p>", page)
+    assert ">Buy now<" in page

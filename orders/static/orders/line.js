@@ -77,6 +77,11 @@
       write("You are in", `${many} in the line. At the start all places are drawn at random: being early is no advantage now.`);
       return;
     }
+    if (state === "paused") {
+      last = promised = null; // a line that stands still says nothing of its pace
+      write("The line stands still", "This sale is paused. Everybody keeps the place they have, and nobody's turn runs out meanwhile.");
+      return;
+    }
     observe(room, at);
     const ahead = placeOf(number, room.before, room.seed) + 1 - room.serving;
     const turn = ahead <= 0;
