@@ -80,6 +80,9 @@ class Env(BaseSettings):
     )
     pass_lasts_s: int = Field(default=7200, ge=60, description="seconds a sale's pass is good for")
     carrier_step_s: float = Field(default=20.0, ge=0, description="seconds between two steps of the demo carrier")
+    fault_room: bool = Field(
+        default=False, description="operators may make faults happen; `make up` says true, never on a public machine"
+    )
     behind_https: bool = Field(default=False, description="cookies only over TLS, HSTS on")
     metrics_token: str = Field(
         default="", description="a bearer token that may read /metrics from anywhere; empty: none"

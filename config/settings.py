@@ -247,6 +247,9 @@ RATE_PER_ADDRESS = (env.address_rate, env.address_burst)
 SIGN_IN_RATE = (env.sign_in_rate, env.sign_in_burst)
 TRUSTED_PROXIES = [ip_network(network.strip()) for network in env.trusted_proxies.split(",") if network.strip()]
 
+# The operator's page that makes faults happen, and all that looks for them (queueing/faults).
+FAULT_ROOM = env.fault_room or DEBUG
+
 METRICS_TOKEN = env.metrics_token
 METRICS_ALLOW = [ip_network(network.strip()) for network in env.metrics_allow.split(",") if network.strip()]
 

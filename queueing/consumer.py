@@ -16,15 +16,21 @@ from queueing.worker import Worker
 
 
 def make_worker(
-    subscription: Subscription, broker: RedisStreamsBroker, *, outermost: Sequence[Middleware] = (), **options: Any
+    subscription: Subscription,
+    broker: RedisStreamsBroker,
+    *,
+    outermost: Sequence[Middleware] = (),
+    innermost: Sequence[Middleware] = (),
+    **options: Any,
 ) -> Worker:
-    """outermost: middlewares around the transaction. options: see Worker."""
+    """outermost: middlewares around the transaction; innermost: inside it. options: see Worker."""
     group = subscription.group
     if subscription.mode == "ordered":
         fence = DatabaseFence(group)
-        middlewares = [*outermost, inbox(group, rebuildable=subscription.rebuildable, fence=fence.hold)]
+        middlewares = [*outermost, inbox(group, rebuildable=subscription.rebuildable, fence=fence.hold), *innermost]
         return OrderedWorker(subscription, broker, middlewares, authority=fence, **options)
-    return Worker(subscription, broker, [*outermost, inbox(group, rebuildable=subscription.rebuildable)], **options)
+    middlewares = [*outermost, inbox(group, rebuildable=subscription.rebuildable), *innermost]
+    return Worker(subscription, broker, middlewares, **options)
 
 
 def calm_the_collector() -> None:

@@ -17,6 +17,8 @@
                                               before it), kind (of the last decision), told:<kind> (when it was last
                                               told, ms), hold (JSON), drain:<consumer> (until, ms)
     q:{scale}:supervisors             hash    supervisor → its last beat (JSON, queueing/autoscaler/records.py)
+    q:{faults}:<kind>[:<group>]       string  a fault that acts (JSON, queueing/faults/fault.py); expires at its end
+    q:{faults}:did:<fault id>         hash    what it has done → how often; expires
     q:{<topic>:<p>}:log               stream  entries: id, n(ame), v(ersion), k(ey), at (ms), b(ody), h(eaders), d(ue)
     q:{<topic>:<p>}:meta              hash    appended, trimmed; of delayed messages: scheduled, promoted, cancelled,
                                               moved (came less left). generation; "switch:<generation>" → the last
@@ -100,6 +102,15 @@ def caps(group: str) -> str:
 
 def scale(group: str) -> str:
     return f"q:{{scale}}:group:{group}"
+
+
+def fault(kind: str, group: str = "") -> str:
+    """One hash tag for all of them: a consumer reads its own in one command."""
+    return f"q:{{faults}}:{kind}:{group}" if group else f"q:{{faults}}:{kind}"
+
+
+def fault_did(fault_id: str) -> str:
+    return f"q:{{faults}}:did:{fault_id}"
 
 
 def tag(topic: str, partition: str) -> str:

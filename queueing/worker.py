@@ -51,6 +51,7 @@ class Worker:
     """One consumer of one group, in the calling thread.
 
     middlewares: wrapped around the handlers, outermost first; the Django edge brings the inbox and its transaction.
+    lookouts: called at every turn, also while there is nothing to do; each decides how often that is too often.
     clock, sleep, rng, new_name: the simulation brings its own.
     """
 
@@ -62,6 +63,7 @@ class Worker:
     collect_s: float = COLLECT_S
     rng: random.Random = field(default_factory=random.Random)
     new_name: Callable[[str], str] = consumer_name
+    lookouts: Sequence[Callable[[], None]] = ()
     consumer: str = field(init=False)
     stopping: bool = field(default=False, init=False)
     _watch: Watch = field(init=False)
@@ -166,6 +168,8 @@ class Worker:
 
     def _look(self) -> None:
         """Append delayed messages that are due, and see whether the group was paused, or its caps were changed."""
+        for lookout in self.lookouts:
+            lookout()
         self._caps.look()
         now = self.clock()
         if now < min(self._next_look, self._next_due):

@@ -129,6 +129,8 @@ def _variables(env: Env, data_dir: Path, servers: list[Server]) -> dict[str, str
         "SECRET_KEY": env.secret_key or folder.secret(data_dir, "secret_key", characters=50),
         "DATA_DIR": str(data_dir),
         "PORT": str(env.port),
+        # A shop that is started like this is there to be tried out; whoever says otherwise is believed.
+        "FAULT_ROOM": str(env.fault_room or "fault_room" not in env.model_fields_set),
         "PYTHONUNBUFFERED": "1",
     }
 

@@ -20,6 +20,7 @@ from queueing.console.link import client
 from queueing.console.snapshot import Consumer, Counts, Group, Outbox, Snapshot, TopicCounts, added_up
 from queueing.db import away_is_not_failure
 from queueing.errors import StoreUnavailable
+from queueing.faults.fault import Kind
 from queueing.health import RELAY
 
 Place = tuple[str, str, str]  # topic, partition, group
@@ -77,18 +78,23 @@ def _what_is_known() -> _Known:
         for group in everybody:
             pipe.hgetall(keys.about(group))
         pipe.smembers(keys.PAUSED)
-        *replies, paused = pipe.execute()
+        pipe.mget([keys.fault(Kind.LIFT, group) for group in subscriptions()])
+        *replies, paused, lifts = pipe.execute()
     found = [
         (topic, partition, group)
         for group, subscription in sorted(subscriptions().items())
         for topic in subscription.topics
         for partition in partitions[topic].partitions
     ]
+    lifted = {group for group, lift in zip(subscriptions(), lifts, strict=True) if lift}
     beats, caps, abouts = (replies[n * len(everybody) :][: len(everybody)] for n in range(3))
     return _Known(
         found,
         dict(zip(everybody, beats, strict=True)),
-        {group: caps_from(fields) for group, fields in zip(everybody, caps, strict=True)},
+        {
+            group: caps_from(fields, lifted_from=subscriptions()[group].topics if group in lifted else ())
+            for group, fields in zip(everybody, caps, strict=True)
+        },
         {group: abouts_from(fields) for group, fields in zip(everybody, abouts, strict=True)},
         paused,
     )

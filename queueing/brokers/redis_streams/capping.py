@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 from queueing import keys
 from queueing.broker import SAVED_UP_S
 from queueing.brokers.redis_streams.base import RedisBase, speaks_broker
+from queueing.faults.fault import Kind
+from queueing.subscription import WHOLE_GROUP
 
 OFF = b"off"
 
@@ -19,7 +23,11 @@ class Capping(RedisBase):
 
     @speaks_broker
     def rates(self, group: str) -> dict[str, float | None]:
-        return caps_from(self.redis.hgetall(keys.caps(group)))
+        with self.redis.pipeline(transaction=False) as pipe:
+            pipe.hgetall(keys.caps(group))
+            pipe.exists(keys.fault(Kind.LIFT, group))
+            fields, lifted = pipe.execute()
+        return caps_from(fields, lifted_from=self.topics if lifted else ())
 
     @speaks_broker
     def set_rate(self, group: str, rate: float | None, *, topic: str = "") -> None:
@@ -30,6 +38,8 @@ class Capping(RedisBase):
         self.redis.hdel(keys.caps(group), topic)
 
 
-def caps_from(fields: dict[bytes, bytes]) -> dict[str, float | None]:
-    """What `keys.caps` holds."""
+def caps_from(fields: Mapping[bytes, bytes], *, lifted_from: Collection[str] = ()) -> dict[str, float | None]:
+    """What `keys.caps` holds. lifted_from: topics that a fault lets go uncapped for now, whatever that says."""
+    if lifted_from:
+        return dict.fromkeys((WHOLE_GROUP, *lifted_from))
     return {topic.decode(): None if rate == OFF else float(rate) for topic, rate in fields.items()}

@@ -6,11 +6,13 @@ import dataclasses
 import signal
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from queueing.conf import make_broker, subscriptions
 from queueing.consumer import calm_the_collector, make_worker
 from queueing.db import limit_session
+from queueing.faults.exposed import Exposed, exposed
 from queueing.middleware.deadline import deadline
 from queueing.middleware.timing import timing
 
@@ -34,7 +36,12 @@ class Command(BaseCommand):
                 raise CommandError(str(wrong)) from wrong
         limit_session(lease_s=subscription.lease_s)
         in_time = deadline(group, subscription.handler_deadline_s)
-        worker = make_worker(subscription, make_broker(), outermost=[in_time, timing])
+        broker = make_broker()
+        faults = exposed(subscription, broker) if settings.FAULT_ROOM else Exposed()
+        worker = make_worker(
+            subscription, broker, outermost=[*faults.outermost, in_time, timing], innermost=faults.innermost,
+            lookouts=faults.lookouts,
+        )  # fmt: skip
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
         self.stdout.write(f"{worker.consumer} reads {', '.join(subscription.topics)}")
