@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from notifications.demo_weather import refused
 from notifications.models import PhoneMessage
 from notifications.provider import Outcome, Outgoing, Receipt
 
@@ -12,6 +13,8 @@ class DemoPhone:
     """Takes everything at once, and a message that comes again only once: the key is unique in its table."""
 
     def send_batch(self, messages: Sequence[Outgoing]) -> Sequence[Receipt]:
+        not_now = refused(messages)
+        taken = [message for message in messages if message.idempotency_key not in not_now]
         PhoneMessage.objects.bulk_create(
             [
                 PhoneMessage(
@@ -21,8 +24,11 @@ class DemoPhone:
                     subject=message.subject,
                     text=message.text,
                 )
-                for message in messages
+                for message in taken
             ],
             ignore_conflicts=True,
         )
-        return [Receipt(message.idempotency_key, Outcome.SENT) for message in messages]
+        return [
+            *(Receipt(message.idempotency_key, Outcome.SENT) for message in taken),
+            *(Receipt(key, Outcome.RETRY, "the demo phone refuses some SMS: the fault room") for key in not_now),
+        ]

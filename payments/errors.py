@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from uuid import UUID
+
 
 class PaymentError(Exception):
     """Something went wrong with a payment."""
@@ -20,6 +23,17 @@ class ProviderRefused(PaymentError):
 
 class UnknownRefund(PaymentError):
     """A refund was asked for that has no row, though both are written in one transaction."""
+
+
+class BankTooSlow(PaymentError):
+    """The bank takes so long for each refund that they are asked for a few at a time. Nothing was recorded.
+
+    left: the ids it was not asked for.
+    """
+
+    def __init__(self, left: Collection[UUID]) -> None:
+        super().__init__(f"the bank is slow: {len(left)} refund(s) are asked for later")
+        self.left = frozenset(left)
 
 
 class WebhookRejected(PaymentError):

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from orders.events import OrderConfirmed
+from payments.errors import BankTooSlow
 from payments.events import RefundRequested
 from payments.money import send_refunds
 from payments.services import Demand, request_payments
+from queueing.errors import NotYet
 from queueing.subscription import DATABASE_RATE, Subscription
 
 
@@ -20,8 +22,11 @@ def ask_for_money(events: Sequence[OrderConfirmed]) -> None:
 
 
 def send_money_back(events: Sequence[RefundRequested]) -> None:
-    """Money came too late or twice. A bank that does not answer makes the message come again, later."""
-    send_refunds(refund_ids={UUID(event.refund_id) for event in events})
+    """Money came too late or twice. A bank that does not answer, or slowly, makes the message come again, later."""
+    try:
+        send_refunds(refund_ids={UUID(event.refund_id) for event in events})
+    except BankTooSlow as slow:
+        raise NotYet([event for event in events if UUID(event.refund_id) in slow.left], str(slow)) from slow
 
 
 SUBSCRIPTION = Subscription(

@@ -67,6 +67,8 @@ def start_checkout(*, payment: Payment, return_url: str) -> str:
     Raises:
         ProviderUnavailable: try again.
     """
+    if not connection.in_atomic_block:
+        connection.close()  # back to the pool: sixteen buyers who wait for a slow bank would keep it from all others
     created = provider().create_charge(
         order_id=payment.order_id,
         amount_cents=payment.amount_cents,

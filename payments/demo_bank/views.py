@@ -11,12 +11,15 @@ from django.views.decorators.http import require_http_methods
 
 from payments.demo_bank.models import DemoCharge
 from payments.demo_bank.services import decline_charge, pay_charge
+from payments.demo_bank.weather import take_your_time
 
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def charge_page(request: HttpRequest, charge_id: UUID) -> HttpResponse:
     """GET shows the two buttons, POST presses one and sends the buyer back to the shop."""
+    if request.method == "POST":
+        take_your_time()  # before it takes a connection to the database
     charge = get_object_or_404(DemoCharge, id=charge_id)
     if request.method != "POST":
         return render(request, "demo_bank/charge.html", {"charge": charge})
