@@ -148,13 +148,18 @@ def read_state(sale_id: int) -> GateState | None:
         pipe.time()
         pipe.hgetall(keys.gate(sale_id))
         pipe.hmget(keys.counters(sale_id), "acked", "skipped")
-        (seconds, microseconds), fields, counted = pipe.execute()
+        return state_from(*pipe.execute())
+
+
+def state_from(clock: tuple[int, int], fields: dict[bytes, bytes], passed: Sequence[bytes | None]) -> GateState | None:
+    """A gate from TIME, its hash, and what of its log was acknowledged and skipped; None: there is none."""
     if b"stock" not in fields:
         return None
+    seconds, microseconds = clock
     return GateState(
         is_open=fields[b"open"] == b"1",
         now_ms=seconds * 1000 + microseconds // 1000,
-        worked_off=sum(int(value or 0) for value in counted),
+        worked_off=sum(int(value or 0) for value in passed),
         room=fields.get(b"room", b"off").decode(),
         paused=fields.get(b"paused") == b"1",
         notice=fields.get(b"notice", b"").decode(),

@@ -31,10 +31,16 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a rebuilt gate holds. answers: "<user id>:<idempotency key>" and the body that was answered."""
+    """What a rebuilt gate holds. orders, units: ever admitted. returned: units that came back.
+
+    answers: "<user id>:<idempotency key>" and the body that was answered.
+    """
 
     stock: int
     initial: int
+    orders: int
+    units: int
+    returned: int
     buyers: Mapping[int, int]
     answers: Iterable[tuple[str, bytes]]
     applied: Collection[int]
@@ -84,7 +90,7 @@ def reopen(client: Any, *, sale_id: int, epoch: int, terms: Terms, contents: Con
         8,
         *(keys.gate(sale_id), *real, keys.meta(sale_id), *drafts),
         *terms_arguments(terms, epoch=epoch, stock=contents.stock),
-        contents.initial,
+        *(contents.initial, contents.units, contents.orders, contents.returned),
     )
     return bool(opened)
 

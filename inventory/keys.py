@@ -6,7 +6,9 @@ one script which decides reaches them and the admission log together.
                                                 starts_at_ms, ends_at_ms, per_user_limit, capacity, epoch,
                                                 seq (admissions so far), open ('0': its data was lost, and it is
                                                 being rebuilt), room, turns_per_s, turn_s, seed,
-                                                paused ('1'), notice, revision (of these terms)
+                                                paused ('1'), notice, revision (of these terms);
+                                                units (ever admitted), returned (units that came back), before (seq +
+                                                before = orders ever admitted)
     gate:{orders.placed:<sale>}:buyers   hash   user id → units admitted and not returned
     gate:{orders.placed:<sale>}:answers  hash   "<user id>:<idempotency key>" → the OrderPlaced body it got
     gate:{orders.placed:<sale>}:applied  set    ids of ledger entries (returns, additions) the stock already holds

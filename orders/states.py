@@ -35,6 +35,8 @@ ALLOWED: dict[str, frozenset[str]] = {
     Status.CANCELLED: frozenset(),
     Status.DELIVERED: frozenset(),
 }
+# Ended without being paid: their units are free again.
+GAVE_BACK = frozenset({Status.REJECTED, Status.EXPIRED, Status.CANCELLED})
 TERMINAL = frozenset(status for status, nexts in ALLOWED.items() if not nexts)
 
 

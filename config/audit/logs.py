@@ -155,7 +155,8 @@ def _gate(client: redis.Redis, fence: Fence, found: dict[str, list[Row]]) -> Non
     if not fence.gate:
         return
     sale_id = int(fence.partition)
-    names = ("stock", "price_cents", "starts_at_ms", "ends_at_ms", "per_user_limit", "epoch", "seq")
+    names = ("stock", "price_cents", "starts_at_ms", "ends_at_ms", "per_user_limit", "epoch", "seq",
+             "units", "returned")  # fmt: skip
     gate = (_whole(fence.gate.get(name)) for name in names)
     found["gates"].append((sale_id, *gate, fence.gate.get("open") == "1"))
     found["buyers"] += [(sale_id, int(user), int(units)) for user, units in fence.buyers.items()]

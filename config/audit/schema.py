@@ -38,7 +38,8 @@ CREATE TEMP TABLE placed (order_id text, sale_id bigint, user_id bigint, key tex
                           price_cents bigint, seq bigint, epoch bigint, placed_at_ms bigint, entry_ms bigint,
                           message_id text, state text);
 CREATE TEMP TABLE gates (sale_id bigint, stock bigint, price_cents bigint, starts_at_ms bigint, ends_at_ms bigint,
-                         per_user_limit bigint, epoch bigint, seq bigint, is_open boolean);
+                         per_user_limit bigint, epoch bigint, seq bigint, units bigint, returned bigint,
+                         is_open boolean);
 CREATE TEMP TABLE buyers (sale_id bigint, user_id bigint, units bigint);
 CREATE TEMP TABLE answers (sale_id bigint, user_id bigint, key text, order_id text, quantity bigint,
                            price_cents bigint, placed_at_ms bigint, fenced boolean);

@@ -88,18 +88,22 @@ def _contents(row: SaleStock, aside: dict[str, OrderPlaced]) -> tuple[Contents, 
     placed = {order.order_id: order for order in retelling.admissions_of(row.sale_id)}
     placed = aside | placed
     added = sum(entry.quantity for entry in movements if entry.kind == LedgerEntry.Kind.ADD)
-    stock, buyers = row.initial + added, dict[int, int]()
+    stock, returned, buyers = row.initial + added, 0, dict[int, int]()
     for order in placed.values():
         stock -= order.quantity
         buyers[order.user_id] = buyers.get(order.user_id, 0) + order.quantity
     for entry in movements:
         if entry.kind == LedgerEntry.Kind.RETURN and entry.user_id is not None:
             stock += entry.quantity
+            returned += entry.quantity
             buyers[entry.user_id] = buyers.get(entry.user_id, 0) - entry.quantity
     included = [entry.id for entry in movements]
     contents = Contents(
         stock=stock,
         initial=row.initial + added,
+        orders=len(placed),
+        units=sum(order.quantity for order in placed.values()),
+        returned=returned,
         buyers={user: units for user, units in buyers.items() if units > 0},
         answers=((f"{order.user_id}:{order.idempotency_key}", order.encode()) for order in placed.values()),
         applied=included,

@@ -28,7 +28,7 @@ end
 -- A key of the wrong type raises here, where nothing is written yet. (HGET and HMGET below check the hashes.)
 redis.call('XLEN', log_key)
 local g = redis.call('HMGET', gate_key, 'stock', 'price_cents', 'starts_at_ms', 'ends_at_ms', 'per_user_limit', 'capacity',
-  'epoch', 'seq', 'open', 'room', 'turns_per_s', 'turn_s', 'seed', 'paused')
+  'epoch', 'seq', 'open', 'room', 'turns_per_s', 'turn_s', 'seed', 'paused', 'units')
 local exists, price, epoch, open, paused = g[1], g[2], g[7], g[9] == '1', g[14] == '1'
 local stock, starts, ends, limit, capacity, seq = 0, 0, 0, 0, 0, 0
 if exists then
@@ -37,6 +37,7 @@ if exists then
   whole(price, 'price_cents')
   whole(epoch, 'epoch')
 end
+local units_admitted = g[15] and whole(g[15], 'units') -- false: the gate was opened before it kept count
 local meta = redis.call('HMGET', meta_key, 'appended', 'noted')
 local appended, noted = whole(meta[1] or '0', 'appended'), meta[2]
 local lag = lag_of(appended, counters_key)
@@ -113,7 +114,13 @@ local function decide(user, key, quantity, order, message, address)
     cjson.encode(key) .. ',"quantity":' .. quantity .. ',"price_cents":' .. price .. ',"seq":' ..
     string.format('%.0f', seq) .. ',"epoch":' .. epoch .. ',"placed_at_ms":' .. at .. '}'
   append(log_key, meta_key, message, wire, version, sale, at, body, '')
-  redis.call('HSET', gate_key, 'stock', string.format('%.0f', stock), 'seq', string.format('%.0f', seq))
+  local left, number = string.format('%.0f', stock), string.format('%.0f', seq)
+  if units_admitted then
+    units_admitted = units_admitted + units
+    redis.call('HSET', gate_key, 'stock', left, 'seq', number, 'units', string.format('%.0f', units_admitted))
+  else
+    redis.call('HSET', gate_key, 'stock', left, 'seq', number)
+  end
   redis.call('HINCRBY', buyers_key, user, quantity)
   redis.call('HSET', answers_key, answer_field, body)
   if turn == 'turn' then

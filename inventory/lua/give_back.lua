@@ -10,6 +10,8 @@ local function whole(text, name)
   return tonumber(text)
 end
 
+local counts = redis.call('HGET', KEYS[1], 'returned') -- false: the gate was opened before it kept count
+if counts then whole(counts, 'returned') end
 local stock = redis.call('HGET', KEYS[1], 'open') == '1' and redis.call('HGET', KEYS[1], 'stock')
 if stock then
   whole(stock, 'stock')
@@ -32,8 +34,9 @@ for a = 1, #ARGV, 3 do
     redis.call('HINCRBY', KEYS[1], 'stock', quantity)
     if user == '' then
       redis.call('HINCRBY', KEYS[1], 'initial', quantity)
-    elseif redis.call('HINCRBY', KEYS[2], user, '-' .. quantity) <= 0 then
-      redis.call('HDEL', KEYS[2], user)
+    else
+      if counts then redis.call('HINCRBY', KEYS[1], 'returned', quantity) end
+      if redis.call('HINCRBY', KEYS[2], user, '-' .. quantity) <= 0 then redis.call('HDEL', KEYS[2], user) end
     end
     replies[#replies + 1] = 'applied'
   end

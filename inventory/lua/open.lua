@@ -32,5 +32,6 @@ redis.call('HSET', KEYS[1], 'price_cents', ARGV[1], 'starts_at_ms', ARGV[2], 'en
   'revision', ARGV[14])
 redis.call('HSETNX', KEYS[1], 'seed', ARGV[11])
 if exists then return 'updated' end
-redis.call('HSET', KEYS[1], 'stock', ARGV[7], 'initial', ARGV[7], 'epoch', ARGV[6], 'seq', seq, 'open', '1')
+redis.call('HSET', KEYS[1], 'stock', ARGV[7], 'initial', ARGV[7], 'epoch', ARGV[6], 'seq', seq, 'open', '1',
+  'units', '0', 'returned', '0', 'before', string.format('%.0f', 0 - tonumber(seq)))
 return 'opened'

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inventory import gate, keys
+from inventory.counts import read_counts
 from inventory.gate import Movement
 
 STOCK, LIMIT = 12, 4
@@ -46,6 +47,10 @@ def test_units_are_conserved(valkey, open_sale, steps):
         state = gate.read_state(7)
         assert state.stock + sum(order["quantity"] for order in live) == STOCK + sum(added.values())
         assert state.stock >= 0
+        counts = read_counts(7)[1]
+        assert counts.initial == counts.stock + counts.units - counts.returned
+        assert (counts.orders, counts.held) == (len(admitted), len(admitted)), "nobody works them off here"
+        assert counts.returned == sum(admitted[order]["quantity"] for order in returned)
         held = {user: int(units) for user, units in valkey.hgetall(keys.buyers(7)).items()}
         assert all(units <= LIMIT for units in held.values())
         assert sum(held.values()) == sum(order["quantity"] for order in live)

@@ -3,7 +3,7 @@
 At a sale's fence: initial + additions the gate took in = left in the gate + admitted - returns the gate took in.
 Admitted units are the log's; each of them is an order row or waiting to become one (rule 3), each row that is not live
 has a return in the ledger or on its way there (rules 8 and 12). Together that is DESIGN §5's sum, exact while orders
-keep coming.
+keep coming. The counts that the gate keeps for the operator's room are held against the same facts.
 """
 
 from __future__ import annotations
@@ -26,6 +26,16 @@ RULE = Rule(
                      sum(l.quantity) FILTER (WHERE l.kind = 'return') AS back
               FROM applied p JOIN ledger l ON l.id = p.ledger_id AND l.sale_id = p.sale_id GROUP BY 1) m USING (sale_id)
             WHERE s.initial + coalesce(m.added, 0) <> g.stock + coalesce(a.units, 0) - coalesce(m.back, 0)"""),
+        Check("""
+            SELECT format('sale %s: its gate counted %s units admitted and %s returned, there are %s and %s', g.sale_id,
+                          g.units, g.returned, coalesce(a.units, 0), coalesce(m.back, 0))
+            FROM gates g JOIN stocks USING (sale_id)
+            LEFT JOIN (SELECT sale_id, sum(quantity) AS units FROM admitted WHERE state <> 'later' GROUP BY 1) a
+              USING (sale_id)
+            LEFT JOIN (SELECT l.sale_id, sum(l.quantity) FILTER (WHERE l.kind = 'return') AS back
+                       FROM applied p JOIN ledger l ON l.id = p.ledger_id AND l.sale_id = p.sale_id GROUP BY 1) m
+              USING (sale_id)
+            WHERE (g.units, g.returned) <> (coalesce(a.units, 0), coalesce(m.back, 0))"""),
         Check("""
             SELECT format('sale %s: the row says initial %s, added %s, sold %s; its ledger %s, %s, %s', s.sale_id,
                           s.initial, s.added, s.sold, coalesce(l.opened, 0), coalesce(l.added, 0), coalesce(d.units, 0))

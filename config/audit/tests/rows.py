@@ -177,6 +177,7 @@ def stock_came_back_for_an_order_that_lives(s: Scene) -> str:
     s.sql("UPDATE inventory_salestock SET sold = sold - 1 WHERE sale_id = %s", s.world.kettles.pk)
     s.redis.sadd(f"{s.gate}:applied", row[0])
     s.redis.hincrby(s.gate, "stock", 1)
+    s.redis.hincrby(s.gate, "returned", 1)
     s.redis.hdel(f"{s.gate}:buyers", s.world.users["bob"].pk)
     return f"order {s.order('bob')}: shipped, and its stock was returned"
 
@@ -267,6 +268,7 @@ def a_unit_was_never_returned(s: Scene) -> str:
     s.sql("UPDATE inventory_salestock SET sold = sold + 1 WHERE sale_id = %s", s.world.kettles.pk)
     assert s.redis.srem(f"{s.gate}:applied", row[0]) == 1
     s.redis.hincrby(s.gate, "stock", -1)
+    s.redis.hincrby(s.gate, "returned", -1)
     s.redis.hincrby(f"{s.gate}:buyers", str(s.world.users["dan"].pk), 1)
     return f"order {s.order('dan')}: expired, and its unit was never returned"
 

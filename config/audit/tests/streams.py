@@ -73,8 +73,16 @@ def a_return_never_reached_the_gate(s: Scene) -> str:
     ).fetchone()
     assert s.redis.srem(f"{s.gate}:applied", row[0]) == 1
     s.redis.hincrby(s.gate, "stock", -1)
+    s.redis.hincrby(s.gate, "returned", -1)
     s.redis.hincrby(f"{s.gate}:buyers", str(s.world.users["dan"].pk), 1)
     return f"return of 1 units (ledger {row[0]}) is not in the gate"
+
+
+@breaking(2)
+def the_gate_miscounts_what_it_admits(s: Scene) -> str:
+    """And the operator's live books with it."""
+    s.redis.hincrby(s.gate, "units", 2)
+    return "its gate counted 10 units admitted and 3 returned, there are 8 and 3"
 
 
 @breaking(3, 5)

@@ -10,6 +10,7 @@ from config.audit.evidence import gather
 from config.audit.verdict import judge
 from config.recovery.tests.shop import Shop
 from config.recovery.turn import turn
+from config.room.books import look
 from inventory import approval, gate, keys
 from inventory.gate import Movement
 from inventory.models import LedgerEntry, Rebuild
@@ -92,6 +93,9 @@ def test_returns_are_in_the_rebuilt_gate_once(shop: Shop) -> None:
     assert gate.apply_movements(sale_id=shop.sale.pk, movements=[Movement(back.id, 1, back.user_id)]) == [True]
     assert shop.gate.stock == 10
     assert shop.buy("ada", key="ada-tries-again", quantity=2).receipt.epoch == 2
+    found = look([shop.sale.pk])[shop.sale.pk].books
+    assert found is not None
+    assert (found.in_flight, found.coming_back, found.difference) == (2, 0, 0)
 
 
 @pytest.mark.parametrize("steps", [0, 1, 2, 4, 6, 7, 9])
@@ -172,3 +176,6 @@ def test_the_audit_finds_every_unit_in_a_rebuilt_gate_that_nobody_has_bought_fro
 
     assert verdict.broken == 0, "\n".join(verdict.as_text())
     assert verdict.counts["admitted"] == 2
+    found = look([shop.sale.pk])[shop.sale.pk].books
+    assert found is not None
+    assert (found.sold, found.remaining, found.in_flight, found.difference) == (2, 8, 0, 0)
