@@ -17,8 +17,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django = get_asgi_application()
 
 from config.lane import fast_lane  # noqa: E402  it imports models, which are there now
+from queueing.console.stream import streams  # noqa: E402
 
-application = fast_lane(cut_bodies(django, after=settings.DATA_UPLOAD_MAX_MEMORY_SIZE))
+application = fast_lane(cut_bodies(streams(django), after=settings.DATA_UPLOAD_MAX_MEMORY_SIZE))
 application = see_through_proxies(application, trusted=settings.TRUSTED_PROXIES)
 if settings.GATEWAY != "nginx":
     application = keep_limits(

@@ -15,6 +15,8 @@ from typing import Any
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 ORDERS = re.compile(r"/api/sales/[0-9]+/orders|/sales/[0-9]+/buy")
+STREAMS = re.compile(r"/admin/.+/stream/")  # pages of the staff that stay open for minutes
+OPEN_STREAMS = 64
 FOR_PROGRAMS = re.compile(r"/(api/|healthz$|metrics$)")
 BUSY = (
     b'{"error": {"code": "busy", "message": "More shoppers than we can serve this second. '
@@ -52,21 +54,28 @@ class Limit:
 
 
 def keep_limits(application: Application, *, everything: Limit, orders: Limit) -> Application:
-    """Refuse what is over `everything`, and orders that are over `orders`. Who is refused by one costs neither."""
+    """Refuse what is over `everything`, and orders that are over `orders`. Who is refused by one costs neither.
+
+    An open stream counts among the streams, not among what is under way: shoppers keep their places.
+    """
     afterwards = cycle(RETRY_AFTER)
+    streams = Limit(OPEN_STREAMS, OPEN_STREAMS, OPEN_STREAMS)
 
     async def limited(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             return await application(scope, receive, send)
-        limits = (everything, orders) if ORDERS.fullmatch(scope["path"]) else (everything,)
+        stays_open = STREAMS.fullmatch(scope["path"]) is not None
+        limits = (everything, *[orders] * bool(ORDERS.fullmatch(scope["path"])), *[streams] * stays_open)
         if not all(limit.has_room() for limit in limits):
             return await _refuse(scope, send, next(afterwards))
         for limit in limits:
             limit.enter()
+        if stays_open:
+            everything.leave()
         try:
             return await application(scope, receive, send)
         finally:
-            for limit in limits:
+            for limit in limits[stays_open:]:
                 limit.leave()
 
     return limited

@@ -20,6 +20,7 @@ class QueueAdmin(RecordAdmin):
         return [
             path("", staff_only(views.queue), name="queueing_queue_changelist"),
             path("sample/", staff_only(views.sample), name="queueing_queue_sample"),
+            path("stream/", staff_only(views.stream), name="queueing_queue_stream"),
             path("history/", staff_only(views.history), name="queueing_queue_history"),
             path("dead/", staff_only(letter_views.dead), name="queueing_queue_dead"),
             path("dead/letter/", staff_only(letter_views.letter), name="queueing_queue_letter"),

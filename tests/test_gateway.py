@@ -44,6 +44,9 @@ class Web(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         Web.asked[self.path] += 1
+        if self.path.endswith("/stream/"):
+            self.stay_open()
+            return
         Web.slow_ones += self.path == "/slow"
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.path in {"/api/sales/7", "/api/sales/7/orders"}:
@@ -55,6 +58,17 @@ class Web(BaseHTTPRequestHandler):
             self.send_header("Cache-Control", settings.SHARED)
         self.end_headers()
         self.wfile.write(body)
+
+    def stay_open(self) -> None:
+        """One event, and no more until the client goes."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("X-Accel-Buffering", "no")
+        self.end_headers()
+        self.wfile.write(b"data: 1\n\n")
+        self.wfile.flush()
+        self.connection.recv(1)
+        self.close_connection = True
 
     do_POST = do_GET  # noqa: N815
 
@@ -245,6 +259,20 @@ def test_a_web_that_is_slower_than_its_rate_is_not_given_a_queue(gateway: Gatewa
 
     assert set(asked) == {200, 429}
     assert ORDERS_IN_FLIGHT <= asked[200] < ORDERS_BURST, "the bucket would have let all of them through"
+
+
+def test_an_open_page_of_the_staff_hears_at_once_and_takes_no_place_of_an_order(gateway: Gateway) -> None:
+    page = b"GET /admin/queueing/queue/stream/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    pages = [gateway.slowly(page) for _ in range(ORDERS_IN_FLIGHT + 1)]
+    try:
+        for each in pages:
+            answer = b""
+            while b"data: 1\n\n" not in answer:
+                answer += each.recv(4096) or pytest.fail(f"it ended after {answer!r}")
+        assert gateway.ask("POST", "/api/sales/7/orders", b"{}")[0] == 200
+    finally:
+        for each in pages:
+            each.close()
 
 
 def test_the_polled_answer_is_fetched_once_for_everybody_and_has_no_limit(gateway: Gateway) -> None:

@@ -58,6 +58,7 @@ admin/room/funnel/                                  log-in  log-in  200     200 
 
 admin/queueing/queue/                               log-in  log-in  200     200  |  log-in  log-in  405     405
 admin/queueing/queue/sample/                        log-in  log-in  200     200  |  log-in  log-in  405     405
+admin/queueing/queue/stream/                        log-in  log-in  204     204  |  log-in  log-in  405     405
 admin/queueing/queue/history/                       log-in  log-in  200     200  |  log-in  log-in  405     405
 admin/queueing/queue/dead/                          log-in  log-in  200     200  |  log-in  log-in  405     405
 admin/queueing/queue/dead/letter/                   log-in  log-in  400     400  |  log-in  log-in  405     405

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from config.limits import PAGE, Limit, keep_limits
+from config.limits import OPEN_STREAMS, PAGE, Limit, keep_limits
 
 
 class Clock:
@@ -120,3 +120,38 @@ def test_a_shop_that_is_slower_than_its_rate_is_not_given_a_queue() -> None:
         return Counter(status for status in said if status)
 
     assert asyncio.run(crowd()) == {200: 3 + 1, 429: 5}
+
+
+def test_open_pages_of_the_staff_have_a_bound_of_their_own_and_leave_the_shoppers_their_places() -> None:
+    async def story() -> list[int]:
+        stay = asyncio.Event()
+        answers: list[int] = []
+
+        async def slow(scope: Any, receive: Any, send: Any) -> None:
+            if scope["path"].endswith("/stream/"):
+                await stay.wait()
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+
+        clock = Clock()
+        everything = Limit(rate=1, burst=500, in_flight=1, clock=clock)
+        door = keep_limits(slow, everything=everything, orders=everything)
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                answers.append(message["status"])
+
+        def ask(path: str) -> Any:
+            return door({"type": "http", "path": path, "method": "GET"}, None, send)
+
+        open_pages = [asyncio.create_task(ask("/admin/queueing/queue/stream/")) for _ in range(OPEN_STREAMS + 2)]
+        await asyncio.sleep(0)
+        await ask("/login")
+        stay.set()
+        await asyncio.gather(*open_pages)
+        return answers
+
+    answers = asyncio.run(story())
+    assert answers[:3] == [429, 429, 200], (
+        "the two that were too many; then a shopper, though one only may be under way"
+    )
+    assert answers[3:] == [200] * OPEN_STREAMS

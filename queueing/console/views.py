@@ -16,6 +16,7 @@ from queueing.console import present, selectors
 from queueing.console.consumers import COLUMNS, consumers
 from queueing.console.history import read_history
 from queueing.console.services import Outcome
+from queueing.console.stream import event_stream
 
 OPERATE = "queueing.operate"
 
@@ -42,9 +43,18 @@ def queue(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def sample(request: HttpRequest) -> HttpResponse:
-    """The same numbers for the page's script."""
-    body = msgspec.json.encode(present.live(selectors.read_queue()))
-    return HttpResponse(body, content_type="application/json")
+    """The same numbers for the page's script, where it can't have a stream."""
+    return HttpResponse(_numbers(), content_type="application/json")
+
+
+@require_safe
+def stream(request: HttpRequest) -> HttpResponse:
+    """The same numbers each second."""
+    return event_stream(request, _numbers)
+
+
+def _numbers() -> bytes:
+    return msgspec.json.encode(present.live(selectors.read_queue()))
 
 
 @require_safe

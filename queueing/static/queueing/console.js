@@ -1,6 +1,6 @@
 "use strict";
 
-// Renews the numbers the page came with, every two seconds. Texts come from the server and are written as text.
+// Renews the numbers the page came with, every second. Texts come from the server and are written as text.
 (() => {
   const POLL_MS = 2000;
   const GIVE_UP_MS = 8000;
@@ -13,7 +13,7 @@
   const chart = window.queueChart(root.querySelector("[data-chart]"));
   const cells = new Map([...root.querySelectorAll("[data-tile]")].map((cell) => [cell.dataset.tile, cell]));
   let sampledAt = performance.now() - 1000 * Number(root.dataset.age);
-  let silentSince = null;
+  let connection = null;
   let paused = false;
 
   const put = (node, text) => {
@@ -62,27 +62,11 @@
     root.querySelector("[data-nobody]").hidden = consumers.length > 0;
   }
 
-  async function poll() {
-    if (paused) return;
-    try {
-      const answer = await fetch(root.dataset.source, {
-        redirect: "manual",
-        headers: { Accept: "application/json" },
-        signal: AbortSignal.timeout(GIVE_UP_MS),
-      });
-      if (answer.type === "opaqueredirect") {
-        root.toggleAttribute("data-stale", true);
-        return say("You are not logged in any more. Reload the page to log in.");
-      }
-      if (!answer.ok) throw new Error(`status ${answer.status}`);
-      silentSince = null;
-      show(await answer.json());
-    } catch (error) {
-      silentSince ??= new Date();
-      root.toggleAttribute("data-stale", true);
-      say(`The web server does not answer since ${silentSince.toLocaleTimeString()}; the numbers below are from then.`);
-    }
-    setTimeout(poll, POLL_MS);
+  function told({ state, since }) {
+    root.toggleAttribute("data-stale", state !== "live");
+    if (state === "silent")
+      say(`The web server does not answer since ${since.toLocaleTimeString()}; the numbers below are from then.`);
+    if (state === "logged out") say("You are not logged in any more. Reload the page to log in.");
   }
 
   // Between two samples the age goes on.
@@ -101,7 +85,8 @@
     paused = !paused;
     pause.setAttribute("aria-pressed", String(paused));
     put(pause, paused ? "Go on" : "Hold still");
-    if (!paused) poll();
+    if (paused) connection?.hold();
+    else connection?.goOn();
   });
 
   // The chart begins with what the queue remembers. Without that it draws what this page sees.
@@ -110,9 +95,16 @@
       const answer = await fetch(root.dataset.history, { redirect: "manual", signal: AbortSignal.timeout(GIVE_UP_MS) });
       if (answer.ok) chart.begin(await answer.json());
     } catch {
-      // Told by the first poll, which asks the same server.
+      // Told by the connection, which asks the same server.
     }
-    poll();
+    connection = window.live({
+      stream: root.dataset.stream,
+      source: root.dataset.source,
+      every_ms: POLL_MS,
+      onData: show,
+      onState: told,
+    });
+    if (paused) connection.hold();
   }
 
   begin();
