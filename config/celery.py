@@ -45,6 +45,7 @@ app.conf.beat_schedule = {
         "schedule": 3600.0,
         "options": {"expires": 60},
     },
+    "go on with dead letters that an operator moves": _every(5, "queueing.sweep_letters"),
     "send what no task sent": _every(10, "notifications.sweep"),
     "expire unpaid payments": _every(5, "payments.tasks.expire_unpaid"),
     "tell what the demo bank has not told": _every(5, "payments.tasks.deliver_bank_webhooks"),

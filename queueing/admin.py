@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import URLPattern, path
 
-from queueing.console import group_views, letter_views, matching_views, views
+from queueing.console import export_views, group_views, letter_views, matching_views, views
 from queueing.console.records import RecordAdmin
 from queueing.models import Queue
 
@@ -26,6 +26,13 @@ class QueueAdmin(RecordAdmin):
             path("dead/letter/", staff_only(letter_views.letter), name="queueing_queue_letter"),
             path("dead/act/", staff_only(letter_views.act), name="queueing_queue_act"),
             path("dead/matching/", staff_only(matching_views.matching), name="queueing_queue_matching"),
+            path("dead/export/", staff_only(export_views.export), name="queueing_queue_export"),
+            path("dead/run/<uuid:run_id>/", staff_only(matching_views.run), name="queueing_queue_run"),
+            path(
+                "dead/run/<uuid:run_id>/state/", staff_only(matching_views.run_state), name="queueing_queue_run_state"
+            ),
+            path("dead/run/<uuid:run_id>/begin/", staff_only(matching_views.begin), name="queueing_queue_run_begin"),
+            path("dead/run/<uuid:run_id>/stop/", staff_only(matching_views.stop), name="queueing_queue_run_stop"),
             path("group/", staff_only(group_views.group), name="queueing_queue_group"),
             path("group/pause/", staff_only(group_views.pause), name="queueing_queue_pause"),
             path("group/reset/", staff_only(group_views.reset), name="queueing_queue_reset"),

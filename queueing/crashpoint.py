@@ -26,6 +26,8 @@ CRASH_POINTS = (
     "rebuild.opening",  # PostgreSQL says that the gate may be open; it is not
     "rebuild.opened",  # the gate is open, and PostgreSQL does not know
     "rebuild.approved",  # Redis is approved, and what was lost is not told again
+    "letters.in_hand",  # a batch of dead letters is noted as in hand, and still dead
+    "letters.moved",  # it is moved, and not noted as moved
     "notifications.sent",  # the provider took the messages, the rows do not say so
     "payments.captured",  # the payment row says paid, the webhook was not answered
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from queueing.letter_run import LetterRun  # noqa: F401  (Django looks for models here)
+
 
 class OutboxMessage(models.Model):
     """An event committed with the facts it tells, waiting for the relay.

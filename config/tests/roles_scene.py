@@ -20,6 +20,7 @@ from django.utils import timezone
 from config.roles import OPERATOR, READER
 from orders.models import Order
 from queueing.brokers.redis_streams import RedisStreamsBroker
+from queueing.letter_run import LetterRun
 from queueing.tests.console import bury, placed, token
 from shop import services
 from shop.models import Product, Sale, User
@@ -32,6 +33,7 @@ class Scene:
     broker: RedisStreamsBroker
     sale: Sale
     order: Order
+    run: LetterRun
     buyer: User
     people: dict[str, Client]
     keys: Iterator[int] = field(default_factory=lambda: count(1))
@@ -43,6 +45,7 @@ class Scene:
             "sale_id": self.sale.pk,
             "order_id": self.order.pk,
             "charge_id": UUID(int=7),
+            "run_id": self.run.pk,
             "id": self.buyer.pk,
             "app_label": "shop",
             "content_type_id": 1,
@@ -68,12 +71,10 @@ class Scene:
         Whatever it did to the database is undone."""
         browser = Client(raise_request_exception=False)
         browser.cookies = self.people[role].cookies.copy()
-        if method == "get":
-            return _word(browser.get(self.path(route)))
         data = self.form(form)
         with transaction.atomic():
-            answer = browser.post(self.path(route), data)
-            written = LogEntry.objects.exists()  # the log was empty
+            answer = getattr(browser, method)(self.path(route), data)
+            written = method == "post" and LogEntry.objects.exists()  # the log was empty
             transaction.set_rollback(True)
         assert not written or role == "operator", f"{role} left a row in the log by {route}"
         return "done" if written else _word(answer)
@@ -97,7 +98,8 @@ def make_scene(broker: RedisStreamsBroker) -> Scene:
         sale_id=sale.pk, user_id=buyer.pk, idempotency_key="first", quantity=1, price_cents=4900, total_cents=4900,
         status="created", epoch=1, seq=1, placed_at=now,
     )  # fmt: skip
-    return Scene(broker, sale, order, buyer, people)
+    run = LetterRun.objects.create(id=UUID(int=7), action="replay", state="asking", choice={}, user=buyer, total=1)
+    return Scene(broker, sale, order, run, buyer, people)
 
 
 def _log_in(user: User) -> Client:

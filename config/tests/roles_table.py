@@ -64,6 +64,11 @@ admin/queueing/queue/dead/                          log-in  log-in  200     200 
 admin/queueing/queue/dead/letter/                   log-in  log-in  400     400  |  log-in  log-in  405     405
 admin/queueing/queue/dead/act/                      log-in  log-in  405     405  |  log-in  log-in  403     400
 admin/queueing/queue/dead/matching/                 log-in  log-in  405     405  |  log-in  log-in  403     400
+admin/queueing/queue/dead/export/                   log-in  log-in  200     200  |  log-in  log-in  405     405
+admin/queueing/queue/dead/run/<uuid:run_id>/        log-in  log-in  200     200  |  log-in  log-in  405     405
+admin/queueing/queue/dead/run/<uuid:run_id>/state/  log-in  log-in  200     200  |  log-in  log-in  405     405
+admin/queueing/queue/dead/run/<uuid:run_id>/begin/  log-in  log-in  405     405  |  log-in  log-in  403     200
+admin/queueing/queue/dead/run/<uuid:run_id>/stop/   log-in  log-in  405     405  |  log-in  log-in  403     done
 admin/queueing/queue/group/                         log-in  log-in  404     404  |  log-in  log-in  405     405
 admin/queueing/queue/group/pause/                   log-in  log-in  405     405  |  log-in  log-in  403     404
 admin/queueing/queue/group/reset/                   log-in  log-in  405     405  |  log-in  log-in  403     404
@@ -155,7 +160,9 @@ NOTHING = "log-in  log-in  200     200"  # the list again: there is no such acti
 ACTIONS = [
     Action(f"{QUEUE}dead/act/", {**LETTER, "action": "replay"}, ACTS),
     Action(f"{QUEUE}dead/act/", {**LETTER, "action": "purge", "confirmed": "1"}, ACTS),
-    Action(f"{QUEUE}dead/matching/", {**LETTER, "action": "replay"}, ACTS),
+    Action(f"{QUEUE}dead/matching/", {"letter": "{letter}", "action": "replay"}, ACTS),
+    Action(f"{QUEUE}dead/run/<uuid:run_id>/begin/", {"confirmed": "yes"}, ACTS),
+    Action(f"{QUEUE}dead/run/<uuid:run_id>/stop/", {"because": "enough"}, ACTS),
     Action(f"{QUEUE}group/pause/", {"group": "orders", "action": "pause"}, ACTS),
     Action(f"{QUEUE}group/pause/", {"group": "orders", "action": "resume"}, ACTS),
     Action(

@@ -9,22 +9,25 @@ from typing import Any
 
 import msgspec
 
+from queueing.brokers.envelope import Parked
 from queueing.brokers.redis_dead import dead_called, dead_page
 from queueing.console.sampling import places
-from queueing.dead import Buried, Mark, Place, in_order_of_burial
+from queueing.dead import Buried, Cursor, Mark, Place, in_order_of_burial
 
 PAGE = 500  # letters a look at one partition brings, fewer when they are large
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
-    """Empty means any. reason: a text that the reason contains, whatever its case. Times are milliseconds since 1970 on
-    Redis's clock: buried at `since_ms` or later, and before `before_ms`."""
+    """Empty means any. reason, text: what the reason contains, and what id, key, name, reason or traceback contains,
+    whatever its case. Times are milliseconds since 1970 on Redis's clock: buried at `since_ms` or later, and before
+    `before_ms`."""
 
     group: str = ""
     topic: str = ""
     partition: str = ""
     event: str = ""
     reason: str = ""
+    text: str = ""
     key: str = ""
     ids: tuple[str, ...] = ()
     since_ms: int | None = None
@@ -41,7 +44,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def narrows(self) -> bool:
         """More than a group: that nothing matches then does not say that nothing is dead."""
-        named = ("topic", "partition", "event", "reason", "key", "since_ms", "before_ms", "quarantined")
+        named = ("topic", "partition", "event", "reason", "text", "key", "since_ms", "before_ms", "quarantined")
         return any(getattr(self, name) not in ("", None) for name in named)
 
     def matches(self, buried: Buried) -> bool:
@@ -51,15 +54,22 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
             and self.key in ("", letter.key)
             and self.reason.casefold() in letter.reason.casefold()
             and self.quarantined in (None, letter.quarantined)
+            and (not self.text or self._is_said_in(letter))
         )
 
+    def _is_said_in(self, letter: Parked) -> bool:
+        text = self.text.casefold()
+        places = (letter.id, letter.key, letter.name, letter.reason, letter.traceback)
+        return any(text in place.casefold() for place in places)
 
-def chosen(choice: Choice, client: Any) -> Iterator[Buried]:
-    """
+
+def chosen(choice: Choice, client: Any, *, past: Cursor | None = None) -> Iterator[Buried]:
+    """Those that match, one after the other; behind `past`.
+
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    found = (buried for buried in _candidates(choice, client) if choice.matches(buried))
+    found = (buried for buried in candidates(choice, client, past=past) if choice.matches(buried))
     return islice(found, choice.limit)
 
 
@@ -75,7 +85,8 @@ def settled(choice: Choice, client: Any) -> Choice:
     return msgspec.structs.replace(choice, before_ms=seconds * 1000 + microseconds // 1000 + 1)
 
 
-def _candidates(choice: Choice, client: Any) -> Iterator[Buried]:
+def candidates(choice: Choice, client: Any, *, past: Cursor | None = None) -> Iterator[Buried]:
+    """Those that must be looked at: a filter may match few of very many, and who asks may not want to wait for all."""
     where = [
         (topic, partition, group)
         for topic, partition, group in places()
@@ -91,6 +102,7 @@ def _candidates(choice: Choice, client: Any) -> Iterator[Buried]:
         newest_first=choice.newest_first,
         since_ms=choice.since_ms,
         before_ms=choice.before_ms,
+        past=past,
     )
 
 

@@ -32,13 +32,16 @@ class Found:
     def of(cls, letters: Iterable[Buried]) -> Found:
         found = cls()
         for buried in letters:
-            found.matched += 1
-            found.quarantined += buried.letter.quarantined
-            kind = kind_of(buried.letter.reason)
-            found.kinds[kind if kind in found.kinds or len(found.kinds) < MOST_KINDS else OTHER] += 1
-            if len(found.first) < FIRST:
-                found.first.append(DeadLetter.of(buried))
+            found.add(buried)
         return found
+
+    def add(self, buried: Buried) -> None:
+        self.matched += 1
+        self.quarantined += buried.letter.quarantined
+        kind = kind_of(buried.letter.reason)
+        self.kinds[kind if kind in self.kinds or len(self.kinds) < MOST_KINDS else OTHER] += 1
+        if len(self.first) < FIRST:
+            self.first.append(DeadLetter.of(buried))
 
     @property
     def reasons(self) -> list[tuple[str, int]]:

@@ -8,14 +8,18 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
 from redis.exceptions import RedisError
 
 from queueing.conf import subscriptions
 from queueing.console import present, selectors
+from queueing.console.filter import Filter, cursor
 from queueing.console.letters import Address, DeadLetter
-from queueing.console.matching_views import Filter
+from queueing.console.paging import Page, read_page
 from queueing.console.plain import visible
+from queueing.console.present_runs import latest_runs
 from queueing.console.services import Outcome, purge_dead_letters, replay_dead_letters
 from queueing.console.views import OPERATE, page, tell
 
@@ -23,15 +27,18 @@ from queueing.console.views import OPERATE, page, tell
 @require_safe
 def dead(request: HttpRequest) -> HttpResponse:
     wanted = Filter(request.GET)
+    try:
+        past = cursor(request.GET.get("past", ""))
+    except ValueError:
+        return HttpResponseBadRequest("Not a place among dead letters.", content_type="text/plain")
     if not wanted.is_valid():
         return HttpResponseBadRequest("Not a filter of dead letters.", content_type="text/plain")
     group = wanted.cleaned_data["group"]
     reading = selectors.read_queue()
     counts = {of.group: of for of in reading.snapshot.groups} if reading.snapshot else {}
-    letters: Sequence[DeadLetter] = []
-    banner = ""
+    found, banner = Page([], "", 0, out_of_time=False), ""
     try:
-        letters = selectors.dead_letters(wanted.choice(limit=selectors.PAGE))
+        found = read_page(wanted.choice(), past=past)
     except RedisError:
         banner = present.banner(reading) or "Redis does not answer. What is dead is not known right now."
     shown = [of for name, of in counts.items() if group in ("", name)]
@@ -39,13 +46,16 @@ def dead(request: HttpRequest) -> HttpResponse:
         request,
         "dead.html",
         "Dead letters",
-        letters=letters,
+        letters=found.letters,
+        found=found,
+        further=f"{wanted.query}&{urlencode({'past': found.next})}".lstrip("&") if found.next else "",
+        first=past is None,
         filter=wanted,
-        full=len(letters) == selectors.PAGE,
         group=group,
         groups=[(name, counts[name].dead if name in counts else None) for name in sorted(subscriptions())],
         total=sum(of.dead for of in shown),
         quarantined=sum(of.quarantined for of in shown),
+        runs=latest_runs(now=timezone.now()),
         banner=banner,
         may_operate=request.user.has_perm(OPERATE),
     )

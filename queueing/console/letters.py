@@ -12,9 +12,10 @@ import msgspec
 
 from queueing.brokers.envelope import Parked
 from queueing.console.plain import visible
-from queueing.dead import Buried
+from queueing.dead import Buried, Cursor, Mark
 
 SHOWN = 100_000  # characters of a payload; a page of five megabytes helps nobody
+LATEST_MS = 10**15
 
 
 class Address(NamedTuple):
@@ -42,6 +43,38 @@ class Address(NamedTuple):
             return cls(*msgspec.json.decode(token.encode(errors="replace"), type=tuple[str, str, str, str]))
         except (msgspec.ValidationError, msgspec.DecodeError) as error:
             raise ValueError(f"not the name of a dead letter: {token[:100]!r}") from error
+
+
+class CursorToken(NamedTuple):
+    """A cursor as an address of a page carries it."""
+
+    buried_at_ms: int
+    id: str
+    topic: str
+    partition: str
+    group: str
+
+    @classmethod
+    def of(cls, cursor: Cursor) -> CursorToken:
+        return cls(*cursor.mark, *cursor.place)
+
+    @property
+    def text(self) -> str:
+        return json.dumps(list(self))
+
+    @classmethod
+    def parse(cls, text: str) -> Cursor:
+        """
+        Raises:
+            ValueError: this is no cursor.
+        """
+        try:
+            at_ms, id_, *place = msgspec.json.decode(text.encode(errors="replace"), type=tuple[int, str, str, str, str])
+        except (msgspec.ValidationError, msgspec.DecodeError) as error:
+            raise ValueError(f"not a place among dead letters: {text[:100]!r}") from error
+        if not 0 <= at_ms <= LATEST_MS:
+            raise ValueError(f"no time of a burial: {at_ms}")
+        return Cursor(Mark(at_ms, id_), (place[0], place[1], place[2]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +130,11 @@ class DeadLetter:
         with suppress(ValueError, RecursionError):  # then it is shown as it came
             text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
         return visible(text)
+
+    @property
+    def compact(self) -> str:
+        """On one line, as it came."""
+        return visible(self.parked.body)
 
     @property
     def origin(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -10,6 +10,7 @@ from django.contrib.admin.models import CHANGE, DELETION, LogEntry
 from redis.exceptions import RedisError
 
 from queueing.brokers.redis_dead import MOST_BYTES
+from queueing.brokers.redis_streams import RedisStreamsBroker
 from queueing.conf import make_broker
 from queueing.console.logbook import write_down
 from queueing.console.plain import visible
@@ -93,11 +94,11 @@ def _act(
     entry = write_down(user, about, f"{outcome} so far", flag=flag)
     broker = make_broker()
     try:
-        for batch in _batches(letters):
+        for batch in batches(letters):
             willing = [buried for buried in batch if not (skip_quarantined and buried.letter.quarantined)]
             outcome.quarantined += len(batch) - len(willing)
             outcome.ids += [buried.letter.id[:64] for buried in willing[: NAMED - len(outcome.ids)]]
-            outcome.moved += (broker.replay if outcome.action == "replay" else broker.purge)(willing)
+            outcome.moved += move(broker, outcome.action, willing)
             _write(entry, f"{outcome} so far", outcome)
             if progress:
                 progress(outcome)
@@ -112,11 +113,22 @@ def _act(
 def _write(entry: LogEntry, text: str, outcome: Outcome) -> None:
     more = outcome.moved - len(outcome.ids)
     named = ", ".join(outcome.ids) + (f" and {more:,} more" if more > 0 else "")
-    entry.change_message = visible(f"{text}: {named}" if named else text)
-    entry.save(update_fields=["change_message"])
+    in_words(entry, f"{text}: {named}" if named else text)
 
 
-def _batches(letters: Iterable[Buried]) -> Iterator[list[Buried]]:
+def in_words(entry: LogEntry | None, text: str) -> None:
+    """What the log's row says from now on."""
+    if entry is not None:
+        entry.change_message = visible(text)
+        entry.save(update_fields=["change_message"])
+
+
+def move(broker: RedisStreamsBroker, action: Action, letters: Sequence[Buried]) -> int:
+    """How many were moved: a letter that is not dead any more as it was seen is left as it is."""
+    return (broker.replay if action == "replay" else broker.purge)(letters)
+
+
+def batches(letters: Iterable[Buried]) -> Iterator[list[Buried]]:
     """Few and small enough to be moved at once."""
     batch: list[Buried] = []
     size = 0

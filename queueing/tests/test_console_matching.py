@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -16,9 +17,11 @@ from django.test import Client
 
 from queueing.brokers.redis_streams import RedisStreamsBroker
 from queueing.conf import make_broker
-from queueing.console import matching_views, selectors
+from queueing.console import selectors
 from queueing.console.found import OTHER, Found, kind_of
 from queueing.console.reading import Reader
+from queueing.letter_run import LetterRun
+from queueing.tasks import sweep_letters
 from queueing.tests.console import GROUP, NASTY, TOPICS, bury, person, placed
 
 DEAD = "/admin/queueing/queue/dead/"
@@ -47,12 +50,23 @@ def tally(broker: RedisStreamsBroker, *names: str) -> list[int]:
     return [sum(getattr(row, name) for row in rows) for name in names]
 
 
-def hidden(answer: HttpResponse) -> dict[str, str]:
-    """What the page that asks sends when its button is pressed."""
-    form = re.search(r'<form method="post"\s+action="[^"]*matching/".*?</form>', answer.content.decode(), re.DOTALL)
-    assert form
-    fields = re.findall(r'<input type="hidden" name="(\w+)"(?: value="([^"]*)")?', form[0])
-    return {name: html.unescape(value) for name, value in fields if name != "csrfmiddlewaretoken"}
+def ask(operator: Client, **form: str) -> LetterRun:
+    """What the button sends; the run that it leads to."""
+    answer = operator.post(MATCHING, form)
+    run = LetterRun.objects.latest("created_at")
+    assert answer["Location"] == f"{DEAD}run/{run.pk}/"
+    return run
+
+
+def agree(operator: Client, run: LetterRun, **form: str) -> HttpResponse:
+    """Press the button, and let a worker come by."""
+    answer = operator.post(f"{DEAD}run/{run.pk}/begin/", form)
+    sweep_letters()
+    return answer
+
+
+def said(operator: Client, run: LetterRun) -> str:
+    return html.unescape(operator.get(f"{DEAD}run/{run.pk}/").content.decode())
 
 
 def test_all_that_match_are_counted_by_reason_and_given_back_when_somebody_agrees(
@@ -62,74 +76,98 @@ def test_all_that_match_are_counted_by_reason_and_given_back_when_somebody_agree
     bury(broker, [placed(str(n)) for n in range(3)], reason="OvenCold: 14° in oven o-9")
     bury(broker, [placed("7")], reason="CardExpired: 03/24")
 
-    asked = operator.post(MATCHING, {"action": "replay", "group": GROUP, "reason": "ovencold"})
-    page = asked.content.decode()
+    run = ask(operator, action="replay", group=GROUP, reason="ovencold")
+    page = said(operator, run)
 
     assert "Replay 123 dead letters?" in page
     assert re.search(r'number">123</td>\s*<td class="reason">OvenCold: … in oven …<', page)
     assert "CardExpired" not in page
     assert tally(broker, "dead") == [124]
-    assert not LogEntry.objects.exists()
 
-    answer = operator.post(MATCHING, hidden(asked), follow=True)
+    assert agree(operator, run, confirmed="yes")["Location"] == f"{DEAD}run/{run.pk}/"
 
-    assert "Replayed 123 of 123 dead letters." in answer.content.decode()
-    assert answer.redirect_chain == [(f"{DEAD}?group={GROUP}&reason=ovencold", 302)]
+    assert "Replayed 123 of 123 dead letters." in said(operator, run)
+    assert "Replayed 123 of 123 dead letters." in html.unescape(operator.get(DEAD).content.decode())
     assert tally(broker, "dead", "delayed") == [1, 123]
-    entry = LogEntry.objects.get()
-    assert entry.user.username == "operator"
-    assert entry.change_message.startswith("Replayed 123 of 123 dead letters: ")
+    asked, entry = LogEntry.objects.order_by("id")
+    assert (asked.user.username, entry.user.username) == ("operator", "operator")
+    assert asked.change_message == "Asks what a replay would come to"
+    assert entry.change_message == "Replayed 123 of 123 dead letters"
     assert entry.object_repr.startswith(f"dead letters: group {GROUP}, reason ovencold, before_ms ")
 
 
 def test_what_dies_after_it_was_asked_stays(operator: Client, broker: RedisStreamsBroker) -> None:
     bury(broker, [placed()])
-    asked = operator.post(MATCHING, {"action": "purge", "group": GROUP})
+    run = ask(operator, action="purge", group=GROUP)
+    _next_millisecond(broker)
     bury(broker, [placed()], reason="late")
 
-    answer = operator.post(MATCHING, {**hidden(asked), "confirmed": "1"}, follow=True)
+    agree(operator, run, confirmed="1")
 
-    assert "Purged 1 of 1 dead letter." in answer.content.decode()
+    assert "Purged 1 of 1 dead letter." in said(operator, run)
     assert tally(broker, "dead", "purged") == [1, 1]
-    assert "late" in answer.content.decode()
+    assert "late" in operator.get(DEAD).content.decode()
+    assert LogEntry.objects.latest("id").is_deletion()
 
 
 @pytest.mark.parametrize("typed", ["", "yes", "2", "4"])
-def test_a_purge_wants_the_number_typed_that_it_takes_now(
-    operator: Client, broker: RedisStreamsBroker, typed: str
-) -> None:
+def test_a_purge_wants_the_number_typed_that_it_takes(operator: Client, broker: RedisStreamsBroker, typed: str) -> None:
     bury(broker, [placed() for _ in range(3)])
+    run = ask(operator, action="purge", group=GROUP)
 
-    answer = operator.post(MATCHING, {"action": "purge", "group": GROUP, "confirmed": typed})
+    answer = agree(operator, run, confirmed=typed)
 
     assert "Type 3 to agree" in answer.content.decode()
+    assert 'aria-invalid="true"' in answer.content.decode()
     assert tally(broker, "dead", "purged") == [3, 0]
-    assert not LogEntry.objects.exists()
 
 
 def test_quarantined_ones_come_back_only_by_a_wish(operator: Client, broker: RedisStreamsBroker) -> None:
     bury(broker, [placed()], quarantine=True)
     bury(broker, [placed()])
-    asked = operator.post(MATCHING, {"action": "replay"})
+    run = ask(operator, action="replay")
 
-    assert "The 1 quarantined, too" in asked.content.decode()
-    answer = operator.post(MATCHING, hidden(asked), follow=True)
-    assert "Replayed 1 of 2 dead letters; 1 quarantined" in answer.content.decode()
-    operator.post(MATCHING, {**hidden(asked), "quarantined": "yes"})
-    assert tally(broker, "dead", "delayed") == [0, 2]
+    assert "Release the 1 quarantined, too" in said(operator, run)
+    agree(operator, run, confirmed="yes")
+    assert "Replayed 1 of 2 dead letters; 1 quarantined" in said(operator, run)
+    assert tally(broker, "dead", "delayed", "quarantined") == [1, 1, 1]
+
+    again = ask(operator, action="replay", only="quarantined")
+    agree(operator, again, confirmed="yes", quarantined="yes")
+    assert tally(broker, "dead", "delayed", "quarantined") == [0, 2, 0]
 
 
-def test_more_than_a_web_process_should_move_are_taken_a_part_at_a_time(
-    operator: Client, broker: RedisStreamsBroker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(matching_views, "MOST", 3)
-    bury(broker, [placed() for _ in range(5)])
+def test_a_run_begins_once_and_is_stopped_by_whoever_sees_it(operator: Client, broker: RedisStreamsBroker) -> None:
+    bury(broker, [placed()])
+    run = ask(operator, action="replay")
 
-    asked = operator.post(MATCHING, {"action": "replay", "group": GROUP})
-    assert "this takes the newest 3" in asked.content.decode()
-    for left in (2, 0):
-        operator.post(MATCHING, hidden(asked))
-        assert tally(broker, "dead") == [left]
+    stopped = operator.post(f"{DEAD}run/{run.pk}/stop/", follow=True).content.decode()
+    begun = operator.post(f"{DEAD}run/{run.pk}/begin/", {"confirmed": "yes"}, follow=True).content.decode()
+    twice = operator.post(f"{DEAD}run/{run.pk}/stop/", follow=True).content.decode()
+    sweep_letters()
+
+    assert "Stopped. What was moved stays moved" in stopped
+    assert "It has begun before, or was stopped" in begun
+    assert "It had ended before." in twice
+    assert tally(broker, "dead") == [1]
+    assert [entry.change_message for entry in LogEntry.objects.order_by("id")][1:] == [
+        "Stopped: Replayed 0 of 1 dead letter; 1 had been moved before"
+    ]
+
+
+def test_the_script_is_told_how_far_it_is(operator: Client, broker: RedisStreamsBroker) -> None:
+    bury(broker, [placed() for _ in range(3)], reason=NASTY)
+    run = ask(operator, action="replay")
+    operator.post(f"{DEAD}run/{run.pk}/begin/", {"confirmed": "yes"})
+
+    before = operator.get(f"{DEAD}run/{run.pk}/state/").json()
+    sweep_letters()
+    after = operator.get(f"{DEAD}run/{run.pk}/state/").json()
+
+    assert (before["state"], before["at_work"], before["moved"], before["total"]) == ("running", True, 0, 3)
+    assert before["note"].startswith("Waits for Celery's worker")
+    assert (after["state"], after["at_work"], after["moved"]) == ("done", False, 3)
+    assert operator.get(f"{DEAD}run/{UUID(int=7)}/state/").status_code == 404
 
 
 def test_the_page_lists_what_matches_and_offers_all_of_it(operator: Client, broker: RedisStreamsBroker) -> None:
@@ -151,15 +189,20 @@ def test_the_page_lists_what_matches_and_offers_all_of_it(operator: Client, brok
 def test_what_makes_no_sense_is_refused(operator: Client, broker: RedisStreamsBroker) -> None:
     bury(broker, [placed()])
 
-    for form in ({}, {"action": "burn"}, {"action": "purge", "before_ms": "soon"}, {"action": "replay", "key": "a\0"}):
+    for form in (
+        {},
+        {"action": "burn"},
+        {"action": "purge", "before_ms": "soon"},
+        {"only": "x"},
+        {"action": "replay", "key": "a\0"},
+    ):
         assert operator.post(MATCHING, form).status_code == 400
     assert operator.get(DEAD, {"reason": "x" * 201}).status_code == 400
     groupless = operator.post(MATCHING, {"action": "purge", "confirmed": "1"}, follow=True)
     assert "Purge of which group?" in groupless.content.decode()
-    nobody = operator.post(MATCHING, {"action": "replay", "key": "nobody", "confirmed": "yes"}, follow=True)
+    nobody = operator.post(MATCHING, {"action": "replay", "key": "nobody"}, follow=True)
     assert "No dead letter matches" in nobody.content.decode()
     assert tally(broker, "dead") == [1]
-    assert not LogEntry.objects.exists()
 
 
 def test_while_redis_is_away_nothing_is_changed_and_it_says_so(operator: Client, settings: object) -> None:
@@ -182,3 +225,9 @@ def test_reasons_that_differ_in_their_ids_are_one_kind_and_kinds_have_an_end(bro
     assert len(found.kinds) == 201
     assert found.reasons[-1] == (OTHER, 490)
     assert sum(number for _, number in found.reasons) == found.matched == 500
+
+
+def _next_millisecond(broker: RedisStreamsBroker) -> None:
+    seconds, microseconds = broker.redis.time()
+    while broker.redis.time() < (seconds, microseconds + 2_000):
+        pass

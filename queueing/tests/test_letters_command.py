@@ -22,13 +22,11 @@ from django.core.management.base import CommandError
 from django.db import connection
 
 from queueing import keys
-from queueing.brokers.envelope import Parked, to_json
 from queueing.brokers.redis_streams import RedisStreamsBroker
 from queueing.conf import make_broker
 from queueing.console.choosing import Choice, chosen
-from queueing.message import Delivery
 from queueing.tests.conformance import WHY
-from queueing.tests.console import GROUP, NASTY, PLACED, TOPICS, bury, person, placed, sits_there
+from queueing.tests.console import GROUP, NASTY, PLACED, TOPICS, bury, many_dead, person, placed, sits_there
 
 ROOT = Path(__file__).resolve().parents[2]
 PLACE = (PLACED, "7", GROUP)
@@ -60,23 +58,6 @@ def act(*words: str) -> str:
 def tally(broker: RedisStreamsBroker, *names: str) -> list[int]:
     rows = broker.stats({GROUP: TOPICS})
     return [sum(getattr(row, name) for row in rows) for name in names]
-
-
-def many_dead(client: redis.Redis, count: int, *, body: bytes = b"{}") -> list[str]:
-    """Letters as the scripts leave them, without burying each: seven of ten in one millisecond."""
-    ids = []
-    with client.pipeline(transaction=False) as pipe:
-        for number in range(count):
-            message = placed(body=body)
-            letter = Parked.of(Delivery(message, "7", f"{number}-0", attempt=5), WHY, at_ms=1_700_000_000_000)
-            pipe.hset(keys.graves(*PLACE), message.id, to_json(letter))
-            pipe.zadd(keys.dead(*PLACE), {message.id: 1_700_000_000_000 + max(0, number % 10 - 6)})
-            ids.append(message.id)
-            if number % 2_000 == 0:
-                pipe.execute()
-        pipe.sadd(keys.partitions(PLACED), "7")
-        pipe.execute()
-    return ids
 
 
 def test_one_letter_is_told_in_full(broker: RedisStreamsBroker) -> None:

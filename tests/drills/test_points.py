@@ -42,7 +42,7 @@ def test_any_deal_reaches_every_point_and_a_thorough_one_each_with_every_process
 
     everyone = {(group, point) for group in GROUPS for point in points.CONSUME}
     everyone |= {(name, point) for name, own in points.OWN_POINTS.items() for point in own}
-    assert {point for _, point in dealt(thorough=False)} == set(CRASH_POINTS) - set(points.RECOVERY)
+    assert {point for _, point in dealt(thorough=False)} == set(CRASH_POINTS) - set(points.ELSEWHERE)
     assert dealt(thorough=True) == everyone
 
 
