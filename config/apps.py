@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class HouseConfig(AppConfig):
@@ -15,3 +16,7 @@ class HouseConfig(AppConfig):
         )
 
         roles.connect()
+        if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
+            from config import tracing
+
+            tracing.start(settings.OTEL_EXPORTER_OTLP_ENDPOINT)

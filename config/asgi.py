@@ -21,6 +21,10 @@ from queueing.console.stream import streams  # noqa: E402
 
 application = fast_lane(cut_bodies(streams(django), after=settings.DATA_UPLOAD_MAX_MEMORY_SIZE))
 application = see_through_proxies(application, trusted=settings.TRUSTED_PROXIES)
+if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
+    from config.tracing import trace_requests
+
+    application = trace_requests(application)
 if settings.GATEWAY != "nginx":
     application = keep_limits(
         application, everything=Limit(*settings.GATEWAY_LIMIT), orders=Limit(*settings.ORDERS_LIMIT)

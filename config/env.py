@@ -91,7 +91,11 @@ class Env(BaseSettings):
         default="127.0.0.0/8,::1",
         description="comma-separated networks that may read /metrics without it, never via a proxy",
     )
+    otel_exporter_otlp_endpoint: str = Field(
+        default="", description="where spans go, OTLP over HTTP: http://localhost:4318; empty: no spans are made"
+    )
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
+    log_format: Literal["plain", "json"] = Field(default="plain", description="plain, or json: one object a line")
 
     @field_validator("data_dir")
     @classmethod

@@ -42,7 +42,7 @@ def fast_lane(django: Application) -> Application:
                     try:
                         await lane(int(number), scope, receive, send)
                     except Exception:
-                        logger.exception("500: %s %s", scope["method"], path)
+                        logger.exception("500: %s %s", scope["method"], path, extra={"sale_id": number})
                         await orders_lane.respond(send, BROKEN)
                     return
         await django(scope, receive, send)

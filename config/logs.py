@@ -1,10 +1,58 @@
-"""What is not worth a line."""
+"""How a log line looks, and what is not worth one.
+
+A line carries what it is about, wherever it was written: the request's facts (config/request_context.py), those of the
+messages that a consumer handles (queueing/saying.py), and what the line itself names by `extra`.
+"""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable
+from typing import Any
+
+import structlog
+from structlog.contextvars import get_contextvars
+from structlog.stdlib import ProcessorFormatter
+
+from queueing.console.plain import visible
+
+FACTS = ("group", "messages", "message_id", "order_id", "sale_id", "trace_id", "path")
+
+
+class Plain(logging.Formatter):
+    """For people: `WARNING payments: no answer [order_id=…, message_id=…]`."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's name
+        line = super().formatMessage(record)
+        said = [f"{name}={_short(value)}" for name, value in facts(record).items() if str(value) not in line]
+        return f"{line} [{', '.join(said)}]" if said else line
+
+
+def facts(record: logging.LogRecord) -> dict[str, Any]:
+    """What a line is about."""
+    found = {**get_contextvars(), **record.__dict__}
+    return {name: found[name] for name in FACTS if found.get(name)}
+
+
+def _short(value: Any) -> str:
+    """An id comes from a message, and a message from anywhere."""
+    return visible(" ".join(map(str, value)) if isinstance(value, list) else str(value)).replace("\n", "\\n")[:200]
+
+
+def one_object_a_line() -> ProcessorFormatter:
+    """For programs: time, level, logger, event, the facts and the traceback, as JSON."""
+    return ProcessorFormatter(
+        processors=[ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer()],
+        foreign_pre_chain=[
+            structlog.contextvars.merge_contextvars,
+            structlog.stdlib.ExtraAdder(allow=FACTS),
+            structlog.stdlib.add_log_level,
+            structlog.stdlib.add_logger_name,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+        ],
+    )
 
 
 class OutageOncePerSecond(logging.Filter):

@@ -45,6 +45,7 @@ INSTALLED_APPS = [
 AUTH_USER_MODEL = "shop.User"
 
 MIDDLEWARE = [
+    "config.request_context.RequestContext",
     "django.middleware.security.SecurityMiddleware",
     "config.csp.content_security_policy",
     "config.sign_in.sign_ins_per_address",
@@ -253,13 +254,19 @@ FAULT_ROOM = env.fault_room or DEBUG
 METRICS_TOKEN = env.metrics_token
 METRICS_ALLOW = [ip_network(network.strip()) for network in env.metrics_allow.split(",") if network.strip()]
 
+# Spans go there when it is set; the packages of the extra `otel` must be installed then (docs/operations.md).
+OTEL_EXPORTER_OTLP_ENDPOINT = env.otel_exporter_otlp_endpoint
+
 LOG_LEVEL = env.log_level
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{levelname:<7} {name}: {message}", "style": "{"}},
+    "formatters": {
+        "plain": {"()": "config.logs.Plain", "fmt": "{levelname:<7} {name}: {message}", "style": "{"},
+        "json": {"()": "config.logs.one_object_a_line"},
+    },
     "filters": {"outage": {"()": "config.logs.OutageOncePerSecond"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["outage"]}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": env.log_format, "filters": ["outage"]}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "django.request": {"level": "ERROR"},

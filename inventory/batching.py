@@ -46,6 +46,7 @@ class Member(NamedTuple):
     idempotency_key: str
     quantity: int
     client: str
+    headers: str  # of its message, as JSON; '' for none
 
 
 class Batcher:
@@ -67,14 +68,16 @@ class Batcher:
         """
         return self._loop.time() < self._sold_out_until
 
-    def ask(self, *, user_id: int, idempotency_key: str, quantity: int, client: str = "") -> asyncio.Future[Decision]:
+    def ask(
+        self, *, user_id: int, idempotency_key: str, quantity: int, client: str = "", headers: str = ""
+    ) -> asyncio.Future[Decision]:
         """The decision, within ANSWER_WITHIN_S; or GateUnavailable."""
         now = self.asked_at = self._loop.time()
         answer: asyncio.Future[Decision] = self._loop.create_future()
         if len(self._waiting) >= MOST_WAITING:
             answer.set_exception(GateUnavailable(f"{MOST_WAITING} purchases wait already"))
         else:
-            self._waiting.append(Member(answer, now, user_id, idempotency_key, quantity, client))
+            self._waiting.append(Member(answer, now, user_id, idempotency_key, quantity, client, headers))
             if self._flying is None:
                 self._flying = self._loop.create_task(self._fly())
         return answer
@@ -102,8 +105,8 @@ class Batcher:
             GateUnavailable: nobody knows what became of these.
         """
         arguments = list(self._head)
-        for _, _, user_id, idempotency_key, quantity, client in members:
-            arguments += (user_id, idempotency_key, quantity, new_id(), new_id(), client)
+        for _, _, user_id, idempotency_key, quantity, client, headers in members:
+            arguments += (user_id, idempotency_key, quantity, new_id(), new_id(), client, headers)
         sent_at = self._loop.time()
         # Whoever waited behind a slow script has waited already: a second is for all of it.
         async with link.bounded(until=members[0].asked_at + ANSWER_WITHIN_S):

@@ -19,6 +19,7 @@ from inventory.gate_types import Decision, GateState, Movement, Terms
 from inventory.link import GateUnavailable
 from inventory.script import script
 from queueing import keys as queue_keys
+from queueing import tracing
 from queueing.message import new_id
 
 __all__ = [
@@ -57,15 +58,22 @@ async def admit(*, sale_id: int, user_id: int, idempotency_key: str, quantity: i
         GateUnavailable: no answer within a second; unknown, ask again with the same key.
     """
     _check(idempotency_key, quantity)
+    if tracing.on:
+        return await _in_a_span(sale_id, user_id, idempotency_key, quantity, client)
     return await batching.batcher(sale_id).ask(
-        user_id=user_id, idempotency_key=idempotency_key, quantity=quantity, client=client
+        user_id=user_id,
+        idempotency_key=idempotency_key,
+        quantity=quantity,
+        client=client,
+        headers=_headers(tracing.current()),
     )
 
 
 def admit_sync(*, sale_id: int, user_id: int, idempotency_key: str, quantity: int, client: str = "") -> Decision:
     """As `admit`, alone, for code without an event loop."""
     _check(idempotency_key, quantity)
-    member: list[str | int] = [user_id, idempotency_key, quantity, new_id(), new_id(), client]
+    headers = _headers(tracing.current())
+    member: list[str | int] = [user_id, idempotency_key, quantity, new_id(), new_id(), client, headers]
     with link.gate_errors():
         [reply], is_safe = script("admit").run_acknowledged(
             batching.key_names(sale_id), [*batching.head(sale_id), *member]
@@ -186,6 +194,32 @@ def terms_arguments(terms: Terms, *, epoch: int, stock: int | str) -> list[int |
         terms.notice,
         terms.revision,
     ]
+
+
+def _headers(traceparent: str) -> str:
+    """Of the order's message, as JSON: a traceparent needs no escaping."""
+    return f'{{"{tracing.TRACEPARENT}":"{traceparent}"}}' if traceparent else ""
+
+
+async def _in_a_span(sale_id: int, user_id: int, idempotency_key: str, quantity: int, client: str) -> Decision:
+    """What the order's message carries is the header of this span."""
+    from opentelemetry.trace import SpanKind
+
+    from queueing import telemetry
+
+    with telemetry.span("admission", tracing.current(), SpanKind.PRODUCER, **{"sluice.sale_id": sale_id}) as (
+        span,
+        own,
+    ):
+        decision = await batching.batcher(sale_id).ask(
+            user_id=user_id,
+            idempotency_key=idempotency_key,
+            quantity=quantity,
+            client=client,
+            headers=_headers(own),
+        )
+        span.set_attribute("sluice.outcome", decision.outcome)
+    return decision
 
 
 def _check(idempotency_key: str, quantity: int) -> None:

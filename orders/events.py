@@ -14,6 +14,7 @@ class OrderPlaced(Event):
     wire = "orders.OrderPlaced"
     topic = "orders.placed"
     key_field = "sale_id"
+    about_field = "order_id"
 
     order_id: str
     sale_id: int

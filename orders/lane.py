@@ -16,6 +16,7 @@ from orders import line, purchase
 from orders.answers import Answer
 from orders.bodies import LARGEST
 from orders.purchase import Ask
+from queueing import tracing
 
 SESSION: str = settings.SESSION_COOKIE_NAME
 
@@ -56,6 +57,7 @@ async def _ask(sale_id: int, scope: Any, receive: Receive) -> Ask | None:
         body = await read_body(receive, at_most=LARGEST)
     except WentAway:
         return None
+    tracing.note(given.get(b"traceparent", b"").decode("latin-1"))
     return Ask(
         sale_id,
         session_key_in(given.get(b"cookie", b"").decode("latin-1")),

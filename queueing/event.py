@@ -41,6 +41,7 @@ class Event(msgspec.Struct, metaclass=_Frozen):
     wire: ClassVar[str] = ""
     topic: ClassVar[str] = ""
     key_field: ClassVar[str] = "order_id"
+    about_field: ClassVar[str] = ""  # what traces and logs call it by, where that is not its key
     version: ClassVar[int] = 1
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -55,6 +56,11 @@ class Event(msgspec.Struct, metaclass=_Frozen):
     @property
     def key(self) -> str:
         return str(getattr(self, self.key_field))
+
+    @property
+    def about(self) -> str:
+        """What it is about: an event that a handler publishes about the same goes on with its trace."""
+        return str(getattr(self, self.about_field or self.key_field))
 
     def encode(self) -> bytes:
         """The body as compact JSON."""

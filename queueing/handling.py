@@ -10,6 +10,7 @@ from asyncio import CancelledError
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from queueing import tracing
 from queueing.batches import calls_of
 from queueing.broker import Broker, Failure
 from queueing.crashpoint import crashpoint
@@ -17,6 +18,7 @@ from queueing.errors import BrokerUnavailable, HandlerExited, MalformedMessage, 
 from queueing.event import Event
 from queueing.message import Delivery
 from queueing.middleware import Middleware, Step, compose
+from queueing.saying import facts, said_of
 from queueing.subscription import Subscription
 
 logger = logging.getLogger("queueing.worker")
@@ -107,13 +109,16 @@ class Handling:
         crashpoint("consume.acked")
 
     def _call_handlers(self, batch: Sequence[Delivery]) -> None:
-        for call in calls_of([self._events[delivery.message.id] for delivery in batch]):
-            try:
-                self.subscription.handlers[call.event_class](call.events)
-            except SystemExit as error:
-                raise HandlerExited(f"the handler called sys.exit({error.code!r})") from error
-            except (CancelledError, GeneratorExit) as error:  # no Exceptions either
-                raise HandlerExited(f"the handler raised {type(error).__name__}") from error
+        events = [self._events[delivery.message.id] for delivery in batch]
+        group = self.subscription.group
+        with said_of(group, batch, events), tracing.handling(group, batch, events):
+            for call in calls_of(events):
+                try:
+                    self.subscription.handlers[call.event_class](call.events)
+                except SystemExit as error:
+                    raise HandlerExited(f"the handler called sys.exit({error.code!r})") from error
+                except (CancelledError, GeneratorExit) as error:  # no Exceptions either
+                    raise HandlerExited(f"the handler raised {type(error).__name__}") from error
 
     def _set_aside(self, batch: Sequence[Delivery], early: NotYet) -> None:
         """Those that came early come again soon, without an attempt counted; the rest runs again now."""
@@ -143,9 +148,12 @@ class Handling:
         logger.warning(
             "%s: %s %s failed (attempt %d): %s; again in %.1f s",
             self.subscription.group, delivery.message.name, delivery.message.id, delivery.attempt, failure.reason,
-            delay_s,
+            delay_s, extra=self._facts(delivery),
         )  # fmt: skip
         self._retry(delivery, delay_s, failure, count=True)
+
+    def _facts(self, delivery: Delivery) -> dict[str, str]:
+        return facts(delivery, self._events.get(delivery.message.id))
 
     def _retry(self, delivery: Delivery, delay_s: float, failure: Failure, *, count: bool) -> None:
         self.broker.retry(self.subscription.group, self.consumer, delivery, delay_s, failure, count=count)
@@ -154,6 +162,7 @@ class Handling:
         logger.error(
             "%s: %s %s is dead after %d attempt(s): %s",
             self.subscription.group, delivery.message.name, delivery.message.id, delivery.attempt, failure.reason,
+            extra=self._facts(delivery),
         )  # fmt: skip
         quarantine = delivery.replays >= self.subscription.max_replays
         self.broker.bury(self.subscription.group, self.consumer, delivery, failure, quarantine=quarantine)

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from django.db import connection, transaction
 
+from queueing import tracing
 from queueing.broker import Broker
 from queueing.conf import make_broker
 from queueing.db import copy_in
@@ -48,7 +49,10 @@ def publish(*events: Event, delay: timedelta | float | None = None, deliver_at: 
         return []
     if not transaction.get_connection().in_atomic_block:
         raise NotInTransaction
-    messages = [Message.of(event, deliver_at_ms=deliver_at_ms) for event in events]
+    headers = tracing.outgoing()
+    messages = [
+        Message.of(event, headers=headers(event) if headers else None, deliver_at_ms=deliver_at_ms) for event in events
+    ]
     copy_in(OutboxMessage._meta.db_table, _COLUMNS, map(_row, messages))
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 from django.db import connection
 
+from queueing import tracing
 from queueing.broker import Broker
 from queueing.crashpoint import crashpoint
 from queueing.db import away_is_not_failure, one_transaction
@@ -85,7 +86,7 @@ class Relay:
                 rows = sorted(cursor.fetchall())
                 if rows:
                     crashpoint("relay.taken")
-                    self.broker.produce([_message(row) for row in rows])
+                    self.broker.produce(_traced([_message(row) for row in rows]))
                     note_tide(self.broker)
                     crashpoint("relay.produced")
         except TopicFull as full:
@@ -119,6 +120,14 @@ class Relay:
             cursor.execute(_UNDECLARED, [list(self.broker.topics)])
             for topic, count in cursor.fetchall():
                 logger.error("%d outbox rows wait for topic %r, which nobody declares", count, topic)
+
+
+def _traced(messages: list[Message]) -> list[Message]:
+    if not tracing.on:
+        return messages
+    from queueing.telemetry import sent
+
+    return sent(messages)
 
 
 def _message(row: tuple[object, ...]) -> Message:

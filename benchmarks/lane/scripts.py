@@ -22,7 +22,7 @@ def bare(redis_url: str, number: int, sale: int) -> float:
     for start in range(1, number + 1, MOST_MEMBERS):
         arguments = head(sale)
         for user in range(start, min(start + MOST_MEMBERS, number + 1)):
-            arguments += [user, f"key-of-{user}", 1, new_id(), new_id(), ""]
+            arguments += [user, f"key-of-{user}", 1, new_id(), new_id(), "", ""]
         commands.append(hiredis.pack_command(("EVALSHA", admit.sha, len(names), *names, *arguments)))
     commands.reverse()
     url = urlsplit(redis_url)

@@ -4,7 +4,8 @@
 -- KEYS  1 gate  2 buyers  3 answers  4 log  5 meta  6 counters of the gate group  7 line  8 room  9 claims
 --       10 series of the log  11 series of the gate group
 -- ARGV  1 sale id  2 wire name  3 version  4 attempts a second of one user, 0 for any number  5 at once  6 and 7 of one address
---       then per member: user id, idempotency key, quantity, order id, message id, client's address ('' if nobody knows)
+--       then per member: user id, idempotency key, quantity, order id, message id, client's address ('' if nobody knows),
+--         headers of its message as JSON ('' for none)
 -- returns  per member  {'admitted', OrderPlaced body, place in the queue}    also when its key was admitted before
 --                    | {'rate_limited', milliseconds to wait} | {'conflict'} | {'missing'} | {'closed'} | {'not_started'} | {'ended'}
 --                    | {'paused'} | {'room_closed'} | {'not_in_line'} | {'turn_lapsed'} | {'wait', turns ahead}
@@ -63,9 +64,9 @@ local function rates_of(user, address)
   end
   return found
 end
-for a = 8, #ARGV, 6 do rates_of(ARGV[a], ARGV[a + 5]) end
+for a = 8, #ARGV, 7 do rates_of(ARGV[a], ARGV[a + 5]) end
 
-local function decide(user, key, quantity, order, message, address)
+local function decide(user, key, quantity, order, message, address, headers)
   local units = whole(quantity, 'quantity')
   local answer_field = user .. ':' .. key
   local said = redis.call('HGET', answers_key, answer_field)
@@ -113,7 +114,7 @@ local function decide(user, key, quantity, order, message, address)
   local body = '{"order_id":"' .. order .. '","sale_id":' .. sale .. ',"user_id":' .. user .. ',"idempotency_key":' ..
     cjson.encode(key) .. ',"quantity":' .. quantity .. ',"price_cents":' .. price .. ',"seq":' ..
     string.format('%.0f', seq) .. ',"epoch":' .. epoch .. ',"placed_at_ms":' .. at .. '}'
-  append(log_key, meta_key, message, wire, version, sale, at, body, '')
+  append(log_key, meta_key, message, wire, version, sale, at, body, headers)
   local left, number = string.format('%.0f', stock), string.format('%.0f', seq)
   if units_admitted then
     units_admitted = units_admitted + units
@@ -131,7 +132,7 @@ local function decide(user, key, quantity, order, message, address)
 end
 
 local replies = {}
-for a = 8, #ARGV, 6 do
-  replies[#replies + 1] = decide(ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4], ARGV[a + 5])
+for a = 8, #ARGV, 7 do
+  replies[#replies + 1] = decide(ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4], ARGV[a + 5], ARGV[a + 6])
 end
 return replies
