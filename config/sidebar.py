@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.apps import apps
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -20,6 +21,7 @@ SHOP = [
 ]
 # Title, icon, address.
 ROOM = [("Funnel", "filter_alt", "room:funnel")]
+FAULTS = ("Fault room", "thunderstorm", "room:faults")
 LOG = ("Log", "history", "admin:admin_logentry_changelist")
 PEOPLE = [("Users", "person", "shop.User"), ("Groups", "group", "auth.Group")]
 
@@ -30,11 +32,12 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         _item(request, "Queue", "water", reverse("admin:queueing_queue_changelist"), exact=True),
         _item(request, "Dead letters", "dangerous", reverse("admin:queueing_queue_dead")),
     ]
+    room = [*ROOM, *([FAULTS] if settings.FAULT_ROOM else []), LOG]
     return [
         {"title": "Message queue", "items": queue},
         {
             "title": "Operator's room",
-            "items": [_item(request, title, icon, reverse(at)) for title, icon, at in [*ROOM, LOG]],
+            "items": [_item(request, title, icon, reverse(at)) for title, icon, at in room],
         },
         {"title": "Shop", "separator": True, "items": _models(request, SHOP)},
         {"title": "People", "separator": True, "items": _models(request, PEOPLE)},

@@ -48,6 +48,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     os.environ["DATA_DIR"] = str(folder)
     # The tests' shoppers all come from one address, faster than people. Tests of these limits turn them on.
     os.environ |= dict.fromkeys(("USER_RATE", "ADDRESS_RATE", "SIGN_IN_RATE"), "0")
+    os.environ["FAULT_ROOM"] = "true"
     for variable, server in (
         # Nothing here outlives the run, so fsync would only cost time; drills that need it start their own.
         ("DATABASE_URL", Postgres(folder / "postgres", durable=False)),

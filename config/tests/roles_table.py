@@ -55,6 +55,11 @@ admin/r/<path:content_type_id>/<path:object_id>/    log-in  log-in  404     404 
 admin/(?P<url>.*)$                                  log-in  log-in  404     404  |  log-in  log-in  404     404
 
 admin/room/funnel/                                  log-in  log-in  200     200  |  log-in  log-in  405     405
+admin/room/faults/                                  log-in  log-in  200     200  |  log-in  log-in  405     405
+admin/room/faults/live/                             log-in  log-in  200     200  |  log-in  log-in  405     405
+admin/room/faults/stream/                           log-in  log-in  204     204  |  log-in  log-in  405     405
+admin/room/faults/begin/                            log-in  log-in  405     405  |  log-in  log-in  403     400
+admin/room/faults/end/                              log-in  log-in  405     405  |  log-in  log-in  403     400
 
 admin/queueing/queue/                               log-in  log-in  200     200  |  log-in  log-in  405     405
 admin/queueing/queue/sample/                        log-in  log-in  200     200  |  log-in  log-in  405     405
@@ -170,6 +175,8 @@ ACTIONS = [
         {"group": "orders", "topic": "orders.placed", "to": "beginning", "confirmed": "orders"},
         ACTS,
     ),
+    Action("admin/room/faults/begin/", {"kind": "stop", "group": "inventory", "seconds": 30}, ACTS),
+    Action("admin/room/faults/end/", {"kind": "stop", "group": "inventory"}, ACTS),
     Action(f"{SHOP}product/add/", GOOD, ACTS),
     Action(f"{SHOP}product/<path:object_id>/change/", GOOD, ACTS),
     Action(f"{SHOP}product/", {**DELETE, "_selected_action": "{product}"}, NOTHING),
