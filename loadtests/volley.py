@@ -68,11 +68,12 @@ class Shot:
 
 @dataclass(slots=True)
 class Salvo:
-    """What leaves together on one connection, when the last of it is due."""
+    """What leaves together on one connection, when the last of it is due. request: the bytes of all of it."""
 
     connection: int
     due_s: float
     shots: list[Shot] = field(default_factory=list)
+    request: bytes = b""
 
 
 def share(plan: SpikePlan, index: int) -> list[Shot]:
@@ -98,6 +99,8 @@ def salvos(shots: Sequence[Shot], *, connections: int, depth: int) -> list[Salvo
             found.append(Salvo(connection, (now + 1) * TICK_S))
         found[-1].shots.append(shot)
         inside += 1
+    for salvo in found:
+        salvo.request = b"".join([shot.request for shot in salvo.shots])
     return found
 
 

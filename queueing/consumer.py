@@ -33,13 +33,15 @@ def make_worker(
     return Worker(subscription, broker, middlewares, **options)
 
 
-def calm_the_collector() -> None:
+def calm_the_collector(*, every: int = 100_000) -> None:
     """For a process that only consumes: Python's cyclic garbage collector looks a hundred times less often.
 
     A batch makes tens of thousands of small tuples that die with it by reference count; looking for cycles among them
     took 8 to 10 % of what a consumer of orders does (`make bench`). Cycles are still found, and what was loaded at
     start is never looked at again. A drill watches that memory stays flat.
+
+    every: so many objects that may be part of a cycle, and are not gone yet.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(100_000, 20, 20)
+    gc.set_threshold(every, 20, 20)

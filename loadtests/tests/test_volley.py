@@ -92,13 +92,16 @@ def echo() -> Iterator[int]:
     server.close()
 
 
-def volley(port: int, bodies: list[bytes], *, pipelined: bool) -> list[wire.Reply]:
+def volley(port: int, bodies: list[bytes], *, pipelined: bool, give_up_s: float = 5) -> list[wire.Reply]:
     shots = [Shot(n, f"key{n}", n * 0.0005, b"POST / HTTP/1.1 " + body + b"\r\n\r\n") for n, body in enumerate(bodies)]
-    connections = wire.connect("127.0.0.1", port, None, number=3, window=None if pipelined else 1)
+    connections = wire.connect("127.0.0.1", port, None, number=3)
     t0 = time.monotonic() + 0.01
-    wire.fire(connections, salvos(shots, connections=3, depth=5), t0=t0, give_up_s=5)
+    unsent = wire.fire(
+        connections, salvos(shots, connections=3, depth=5), t0=t0, give_up_s=give_up_s, pipelined=pipelined
+    )
     wire.close(connections)
-    return [reply for connection in connections for reply in wire.replies(connection)]
+    found = [reply for connection in connections for reply in wire.replies(connection)]
+    return found + [wire.Reply(shot, 0.0) for shot in unsent]
 
 
 @pytest.mark.parametrize("pipelined", [True, False])
@@ -121,3 +124,10 @@ def test_who_was_hung_up_on_has_no_answer_and_the_others_have(echo: int) -> None
     assert len(found) == 60
     assert 20 in {reply.shot.user_id for reply in unanswered}
     assert 1 <= len(unanswered) < 25, "only those behind it on its connection"
+
+
+def test_whom_no_connection_is_left_for_has_no_answer_either(echo: int) -> None:
+    found = volley(echo, [b"bye"] * 3 + [b"hello"] * 5, pipelined=False)
+
+    assert sorted(reply.shot.user_id for reply in found) == list(range(8))
+    assert not any(reply.status for reply in found)
