@@ -60,6 +60,7 @@ def _set_up_django(database_url: str, redis_url: str) -> None:
 def _all(redis_url: str) -> Iterator[Row]:
     from benchmarks import catch_up, memory, orders, outbox, per_message, queue  # models: not before Django is set up
     from benchmarks.lane import rows as lane
+    from benchmarks.scaled import run as scaled
 
     yield from queue.rows(redis_url)
     yield from per_message.rows(redis_url)
@@ -68,6 +69,7 @@ def _all(redis_url: str) -> Iterator[Row]:
     yield from catch_up.rows(redis_url)
     yield from memory.rows(redis_url)
     yield from lane.rows(redis_url)
+    yield from scaled.rows(redis_url)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@
                                               before it), kind (of the last decision), told:<kind> (when it was last
                                               told, ms), hold (JSON), drain:<consumer> (until, ms)
     q:{scale}:supervisors             hash    supervisor → its last beat (JSON, queueing/autoscaler/records.py)
+    q:{scale}:events                  list    decisions (JSON) on their way to PostgreSQL
     q:{faults}:<kind>[:<group>]       string  a fault that acts (JSON, queueing/faults/fault.py); expires at its end
     q:{faults}:did:<fault id>         hash    what it has done → how often; expires
     q:{<topic>:<p>}:log               stream  entries: id, n(ame), v(ersion), k(ey), at (ms), b(ody), h(eaders), d(ue)
@@ -66,6 +67,7 @@ TOPICS = "q:topics"
 PAUSED = "q:paused"
 TIDE = "q:tide"
 SCALERS = "q:{scale}:supervisors"
+SCALE_EVENTS = "q:{scale}:events"
 
 
 def partitions(topic: str) -> str:

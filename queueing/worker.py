@@ -43,7 +43,12 @@ BEATS_A_LEASE = 30  # at least: a lease must not end between two beats
 
 def consumer_name(group: str) -> str:
     """A name nobody had before. What an earlier process held is found by its silence, not by its name."""
-    return f"{group}-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    return f"{name_prefix(group, os.getpid())}{secrets.token_hex(3)}"
+
+
+def name_prefix(group: str, pid: int) -> str:
+    """How every name begins that a consumer in this process of this machine ever has."""
+    return f"{group}-{socket.gethostname()}-{pid}-"
 
 
 @dataclass(slots=True)

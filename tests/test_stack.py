@@ -59,11 +59,11 @@ def stop(stack: Watched, number: signal.Signals = signal.SIGTERM) -> float:
 
 
 def named(folder: Path, *words: str) -> psutil.Process:
-    """The leading process of this stack with these words in its command."""
+    """The leading process of this stack that is called so, or has these words in its command."""
     return next(
         process
         for process in leftovers.running(folder)
-        if all(word in process.cmdline() for word in words) and os.getsid(process.pid) == process.pid
+        if all(word in (process.name(), *process.cmdline()) for word in words) and os.getsid(process.pid) == process.pid
     )
 
 
@@ -80,7 +80,12 @@ def test_a_life_of_the_stack(place: Path, start: Start) -> None:
     folder, port = place / "data folder", free_port()
     stack = start(folder, port)
     stack.line("Sluice is ready", within_s=READY_WITHIN_S)
-    block = [stack.line("Shop"), stack.line("log in as ada"), stack.line("Admin"), stack.line("the password is")]
+    block = [
+        stack.line("Shop"),
+        stack.line("log in as ada"),
+        stack.line("Admin"),
+        stack.line("the password of all three is"),
+    ]
 
     # It ends its start-up with what a visitor needs, and the admin's password is nobody's default.
     assert f"http://127.0.0.1:{port}/" in block[0]
@@ -92,7 +97,8 @@ def test_a_life_of_the_stack(place: Path, start: Start) -> None:
 
     # Every process says its name.
     prefixes = {found[1] for line in stack.lines if (found := re.match(r"\d\d:\d\d:\d\d (\w+) +\| ", line))}
-    assert {"web", "relay", "prepare", *GROUPS} <= prefixes
+    assert {"web", "relay", "prepare", "autoscaler"} <= prefixes
+    assert all(any(f" {group}-" in line and " reads " in line for line in stack.lines) for group in GROUPS)
 
     # Static files need no Django.
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
@@ -104,8 +110,8 @@ def test_a_life_of_the_stack(place: Path, start: Start) -> None:
     assert_refused(start(folder, free_port()), "Another Sluice", f"port {port}", "DATA_DIR=")
     assert_refused(start(place / "other", port), f"Port {port} cannot be used", "PORT=")
 
-    # What dies comes back: a consumer, the web with its worker, and a server.
-    for words in (["consume", "orders"], ["granian"], ["-D", str(folder / "postgres")]):
+    # What dies comes back: a consumer, the autoscaler with its consumers, the web with its worker, and a server.
+    for words in (["orders"], ["autoscaler"], ["granian"], ["-D", str(folder / "postgres")]):
         before = named(folder, *words)
         before.kill()
         until(lambda words=words, before=before: named_again(folder, before, *words))

@@ -70,6 +70,8 @@ def run(env: Env) -> None:
         stack.callback(output.say, "stopped")
         for server in servers:
             stack.callback(server.stop)  # after the supervisor has ended them: it only tidies up then
+        # Consumers leave by themselves when the autoscaler is gone; in a hurry nobody waits for them.
+        stack.callback(leftovers.end, data_dir)
         supervisor = stack.enter_context(Supervisor(output))
         for server in servers:
             supervisor.add(KeptServer(server, ends=SERVERS_END[server.name]))

@@ -8,6 +8,8 @@ import signal
 import sys
 from collections.abc import Callable
 
+from queueing.autoscaler.session import let_the_session_yield
+
 _PR_SET_PDEATHSIG = 1
 # Loaded before any fork: between fork and exec a child may not take the loader's lock.
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -28,7 +30,7 @@ def tied_to_us(farewell: signal.Signals, *, nice: int = 0) -> Callable[[], None]
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         if nice:
             os.nice(nice)
-            _let_the_session_yield(nice)
+            let_the_session_yield(nice)
         if _libc is None:
             return
         _libc.prctl(_PR_SET_PDEATHSIG, int(farewell), 0, 0, 0)
@@ -36,11 +38,3 @@ def tied_to_us(farewell: signal.Signals, *, nice: int = 0) -> Callable[[], None]
             os._exit(1)
 
     return before_exec
-
-
-def _let_the_session_yield(nice: int) -> None:
-    try:
-        with open("/proc/self/autogroup", "w") as file:
-            file.write(str(nice))
-    except OSError:  # not Linux, or a kernel without autogroups: nice alone is enough there
-        pass

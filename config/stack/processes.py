@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# Consumers are the autoscaler's children, as many of each group as its lag needs.
 GROUPS = ("orders", "inventory", "payments", "logistics", "notifications")
-NAMES = ("web", *GROUPS, "relay", "celery", "beat")
+AUTOSCALER = "autoscaler"
+NAMES = ("web", AUTOSCALER, "relay", "celery", "beat")
 CELERY = ("-m", "celery", "--quiet", "-A", "config.celery")
 
 
@@ -38,7 +40,7 @@ def processes(*, host: str, port: int, static: str, socket: str = "") -> tuple[P
     """
     return (
         Process("web", web_arguments(host=host, port=port, static=static, socket=socket), ends=0, socket=socket),
-        *(Process(group, ("manage.py", "consume", group), nice=BEHIND_THE_QUEUE) for group in GROUPS),
+        Process(AUTOSCALER, ("manage.py", "autoscale"), nice=BEHIND_THE_QUEUE),
         Process("relay", ("manage.py", "relay"), nice=BEHIND_THE_QUEUE),
         Process(
             "celery",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from redis.exceptions import RedisError
 
+from queueing.autoscaler.asking import Wanted, read_all
 from queueing.console.selectors import read_queue
 from queueing.console.snapshot import Snapshot, TopicCounts
 
@@ -26,6 +29,12 @@ _GAUGES = {
     "dead": ("sluice_queue_dead_messages", "Dead letters waiting for an operator"),
     "quarantined": ("sluice_queue_quarantined_messages", "Dead letters replayed as often as they may be"),
 }
+_SCALE = {
+    "desired": ("sluice_scale_desired_consumers", "Consumers the autoscaler or an operator wants"),
+    "actual": ("sluice_scale_actual_consumers", "Consumers at work under an autoscaler"),
+    "least": ("sluice_scale_least_consumers", "The fewest that a lag may ask for"),
+    "most": ("sluice_scale_most_consumers", "The most that a lag may ask for"),
+}
 
 
 class QueueCollector:
@@ -36,6 +45,8 @@ class QueueCollector:
         yield GaugeMetricFamily("sluice_queue_known", "1 while Redis answers, else 0", float(not reading.stale))
         if reading.snapshot is not None and not reading.stale:
             yield from _of(reading.snapshot)
+            with suppress(RedisError):
+                yield from _of_the_autoscaler(read_all())
 
 
 def _of(snapshot: Snapshot) -> Iterator[Metric]:
@@ -100,3 +111,15 @@ def _of_consumers(snapshot: Snapshot) -> Iterator[Metric]:
                 handled.add_metric(name, consumer.about.handled)
                 memory.add_metric(name, consumer.about.memory_bytes)
     yield from (handled, in_flight, memory, beat)
+
+
+def _of_the_autoscaler(wanted: Mapping[str, Wanted]) -> Iterator[Metric]:
+    for field, (name, text) in _SCALE.items():
+        gauge = GaugeMetricFamily(name, text, labels=["group"])
+        for group, of_group in wanted.items():
+            gauge.add_metric([group], getattr(of_group, field))
+        yield gauge
+    held = GaugeMetricFamily("sluice_scale_held", "1 while an operator holds the number, else 0", labels=["group"])
+    for group, of_group in wanted.items():
+        held.add_metric([group], float(of_group.held_until is not None))
+    yield held

@@ -17,16 +17,16 @@ from tests.drills.points import every_crash_point
 from tests.drills.rounds import Drill, Round, Seen, met, settle
 
 # Who has work as soon as orders come, and who has it once they are paid.
-UPSTREAM = ("orders", "inventory", "relay", "payments")
+UPSTREAM = ("orders", "inventory", "autoscaler", "relay", "payments")
 DOWNSTREAM = ("logistics", "notifications", "celery", "beat")
 
 
 def each_process_killed_once(given: Round) -> Seen:
-    """Consumers, relay, Celery and beat, each SIGKILLed once during a sale: exactly its units are sold."""
+    """Consumers, autoscaler, relay, Celery and beat, each SIGKILLed once during a sale: exactly its units are sold."""
     early, late = given.dice.sample(UPSTREAM, len(UPSTREAM)), given.dice.sample(DOWNSTREAM, len(DOWNSTREAM))
     with given.crowd(pay=0.4, over_s=4.0) as crowd:
         for number, name in enumerate(early, start=1):
-            crowd.when("admitted", given.stock * number // 5)
+            crowd.when("admitted", given.stock * number // (len(early) + 1))
             given.house.hit(name)
         for number, name in enumerate(late, start=1):
             crowd.when("paid", number * 2)

@@ -7,6 +7,8 @@ What a drill wants of it is said by files in FOLDER:
     pids/<process>    ours to write: who it is now
     notes/<process>   the process's own, written the moment it reaches its crash point
 
+A group's name stands for its one consumer, which is the autoscaler's child: flock.py does the same for those.
+
 The supervisor's waits before a restart do not grow here: they calm a process that cannot start, and a drill kills many
 that can.
 """
@@ -22,13 +24,12 @@ from config.stack import leftovers
 from config.stack.child import Child, Kept, KeptServer
 from config.stack.foreground import ServerFailed
 from config.stack.output import Output
-from config.stack.processes import GROUPS, PREPARE, Process, processes
+from config.stack.processes import AUTOSCALER, PREPARE, Process, processes
 from config.stack.servers import Postgres, Server, Valkey
 from config.stack.supervisor import Supervisor
+from tests.drills.flock import RESTART_AFTER_S, next_crash, note_pid
 
 BASE = Path(__file__).resolve().parents[2]
-LEASE_S = 2
-RESTART_AFTER_S = 0.2
 
 
 class Drilled(Kept):
@@ -43,9 +44,7 @@ class Drilled(Kept):
         if (self.folder / "hold" / self.name).exists():
             raise ServerFailed("the drill holds it down")
         super().spawn()
-        note = self.folder / "pids" / self.name
-        note.with_suffix(".new").write_text(str(self.pid))
-        note.with_suffix(".new").rename(note)
+        note_pid(self.folder, self.name, self.pid)
 
 
 class DrilledServer(Drilled, KeptServer):
@@ -56,22 +55,14 @@ class DrilledServer(Drilled, KeptServer):
 
 class DrilledChild(Drilled, Child):
     def __init__(self, folder: Path, process: Process, **more: Any) -> None:
-        lease = ("--lease", str(LEASE_S)) if process.name in GROUPS else ()
-        super().__init__(process.name, [sys.executable, *process.arguments, *lease], ends=process.ends, **more)
+        drilled = ("-m", "tests.drills.flock", str(folder)) if process.name == AUTOSCALER else process.arguments
+        super().__init__(process.name, [sys.executable, *drilled], ends=process.ends, **more)
         self.folder = folder
         self.unarmed = self._env
 
     def spawn(self) -> None:
-        self._env = {**self.unarmed, **self._next_crash()}
+        self._env = {**self.unarmed, **next_crash(self.folder, self.name)}
         super().spawn()
-
-    def _next_crash(self) -> dict[str, str]:
-        wishes = self.folder / "crash" / self.name
-        points = wishes.read_text().split() if wishes.exists() else []
-        if not points:
-            return {}
-        wishes.write_text("\n".join(points[1:]))
-        return {"SLUICE_CRASH_AT": points[0], "SLUICE_CRASH_NOTE": str(self.folder / "notes" / self.name)}
 
 
 def main(folder: Path, port: int, redis_port: int) -> None:

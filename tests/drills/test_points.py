@@ -48,7 +48,7 @@ def test_any_deal_reaches_every_point_and_a_thorough_one_each_with_every_process
 
 def test_every_process_of_the_house_is_killed_by_some_drill():
     names = {process.name for process in processes(host="localhost", port=1, static="static")}
-    assert {*faults.UPSTREAM, *faults.DOWNSTREAM, "web"} == names, "web_killed_in_a_burst has the web"
+    assert {*faults.UPSTREAM, *faults.DOWNSTREAM, "web"} == {*names, *GROUPS}, "web_killed_in_a_burst has the web"
 
 
 def test_the_note_of_a_crash_is_written_by_the_process_itself(tmp_path: Path):

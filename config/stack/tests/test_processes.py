@@ -16,7 +16,7 @@ from shop import demo
 HOUSE = processes(host="127.0.0.1", port=8000, static="static")
 
 
-def test_every_subscription_of_the_house_has_a_process() -> None:
+def test_the_groups_are_those_of_the_house() -> None:
     assert sorted(GROUPS) == sorted(subscriptions())
 
 

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand
 from django.db import connection
 from django.utils.module_loading import import_string
 
+from queueing.autoscaler.timeline import carry
 from queueing.conf import make_broker, subscriptions
 from queueing.db import away_is_not_failure, limit_session
 from queueing.errors import BrokerUnavailable, StoreUnavailable
@@ -27,7 +28,7 @@ COLLECT_S = 0.02  # a burst of commits rings once
 
 
 class Command(BaseCommand):
-    help = "Move outbox rows to their topics, and keep the topics' logs in order, until SIGTERM or Ctrl-C."
+    help = "Move outbox rows to their topics, and keep logs and timeline in order, until SIGTERM or Ctrl-C."
     requires_system_checks = ["queueing"]
     stopping = False
 
@@ -47,6 +48,7 @@ class Command(BaseCommand):
                 if time.monotonic() >= duties_due:
                     for duty in duties:
                         duty()
+                    carry(broker.redis)
                     duties_due = time.monotonic() + POLL_S
                 relay_beat(broker)
                 upkeep.turn()

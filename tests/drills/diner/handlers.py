@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import signal
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 from django.db import connection
 
+from queueing.autoscaler.limits import Limits
 from queueing.retry import RetryPolicy
 from queueing.subscription import Subscription
 from tests.drills.diner.clock import jump_when_told
@@ -62,4 +64,5 @@ SUBSCRIPTION = Subscription(
     lease_s=float(os.environ.get("DINER_LEASE_S", "1")),
     mode="ordered" if os.environ.get("DINER_MODE") == "ordered" else "competing",
     parked_on_death=False,
+    scaling=Limits(**json.loads(os.environ.get("DINER_SCALING", "{}"))),
 )
