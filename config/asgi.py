@@ -17,6 +17,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django = get_asgi_application()
 
 from config.lane import fast_lane  # noqa: E402  it imports models, which are there now
+from config.traffic import flushing  # noqa: E402
 from queueing.console.stream import streams  # noqa: E402
 from queueing.consumer import calm_the_collector  # noqa: E402
 
@@ -30,6 +31,7 @@ if settings.GATEWAY != "nginx":
     application = keep_limits(
         application, everything=Limit(*settings.GATEWAY_LIMIT), orders=Limit(*settings.ORDERS_LIMIT)
     )
+flushing.start(settings.GATEWAY_STATUS)
 # A crowd's requests are objects that live until they are answered; the collector looked through all of them, again and
 # again, for an eighth of the hot second.
 calm_the_collector(every=20_000)

@@ -49,6 +49,10 @@ class Env(BaseSettings):
     orders_rate: int = Field(default=5_000, ge=1, description="of these, requests a second to place an order")
     orders_burst: int = Field(default=250, ge=1, description="how many more than that at once")
     orders_in_flight: int = Field(default=256, ge=1, description="how many of them may be under way at a time")
+    gateway_status: str = Field(
+        default="",
+        description="where nginx tells the web what it counted: unix:/path or http://host:port; empty: nowhere",
+    )
     user_rate: float = Field(
         default=10, ge=0, description="attempts a second of one shopper to buy in one sale; 0: any number"
     )

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from config import sale_json
+from config.traffic.door import DOOR
 from orders import lane as orders_lane
 from orders.answers import BROKEN
 
@@ -33,6 +34,7 @@ LONGEST_ID = 18  # digits; a longer one is no sale's, and Django says so
 def fast_lane(django: Application) -> Application:
     async def application(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
+            DOOR.passed += 1
             path: str = scope["path"]
             if path.startswith(SALES):
                 end = path.find("/", len(SALES))

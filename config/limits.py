@@ -12,6 +12,8 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+from config.traffic.door import DOOR
+
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 ORDERS = re.compile(r"/api/sales/[0-9]+/orders|/sales/[0-9]+/buy")
@@ -67,6 +69,7 @@ def keep_limits(application: Application, *, everything: Limit, orders: Limit) -
         stays_open = STREAMS.fullmatch(scope["path"]) is not None
         limits = (everything, *[orders] * bool(ORDERS.fullmatch(scope["path"])), *[streams] * stays_open)
         if not all(limit.has_room() for limit in limits):
+            DOOR.shed += 1
             return await _refuse(scope, send, next(afterwards))
         for limit in limits:
             limit.enter()

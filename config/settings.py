@@ -239,6 +239,7 @@ SHARED = "public, max-age=1, stale-while-revalidate=2, stale-if-error=10"
 
 # The two limits of everything where no nginx keeps them: requests a second, how many more at once, how many under way.
 GATEWAY = env.gateway
+GATEWAY_STATUS = env.gateway_status
 GATEWAY_LIMIT = (env.gateway_rate, env.gateway_burst, env.gateway_in_flight)
 ORDERS_LIMIT = (env.orders_rate, env.orders_burst, env.orders_in_flight)
 # Attempts to buy in one sale (admit.lua): a second, and at once; 0 a second is any number.

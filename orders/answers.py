@@ -14,6 +14,7 @@ from django.http import HttpResponse
 from orders import cookies
 from orders.errors import Refused
 from orders.services import Placed
+from orders.tallies import ADMITTED
 
 
 class Ordered(msgspec.Struct, gc=False):
@@ -69,11 +70,12 @@ Header = tuple[bytes, bytes]
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
-    """One HTTP response. Header names are in lower case."""
+    """One HTTP response. Header names are in lower case. outcome: of a purchase, as orders/tallies.py counts it."""
 
     status: int
     body: bytes
     headers: list[Header]
+    outcome: str = ""
 
 
 _encode = msgspec.json.Encoder().encode
@@ -97,29 +99,29 @@ def ordered(placed: Placed) -> Answer:
         receipt.total_cents,
     )
     location = (b"location", b"/api/orders/" + order_id.encode())
-    return _answer(202, said, location, cookies.line(order_id, placed.token))
+    return _answer(202, said, location, cookies.line(order_id, placed.token), outcome=ADMITTED)
 
 
 def refused(why: Refused) -> Answer:
     if why.code == "sold_out":
-        return _answer(why.status, SoldOut("sold_out", why.left or 0, why.message))
+        return _answer(why.status, SoldOut("sold_out", why.left or 0, why.message), outcome=why.code)
     return failed(why.status, why.code, why.message, retry_after_s=why.retry_after_s)
 
 
 def failed(status: int, code: str, message: str, *, retry_after_s: int | None = None) -> Answer:
     said = Failure(Problem(code, message))
     if retry_after_s is None:
-        return _answer(status, said)
-    return _answer(status, said, (b"retry-after", str(retry_after_s).encode()))
+        return _answer(status, said, outcome=code)
+    return _answer(status, said, (b"retry-after", str(retry_after_s).encode()), outcome=code)
 
 
 def answered(status: int, said: msgspec.Struct) -> Answer:
     return _answer(status, said)
 
 
-def _answer(status: int, said: msgspec.Struct, *headers: Header) -> Answer:
+def _answer(status: int, said: msgspec.Struct, *headers: Header, outcome: str = "") -> Answer:
     body = _encode(said)
-    return Answer(status, body, [*_COMMON, (b"content-length", str(len(body)).encode()), *headers])
+    return Answer(status, body, [*_COMMON, (b"content-length", str(len(body)).encode()), *headers], outcome)
 
 
 def as_http(answer: Answer) -> HttpResponse:

@@ -7,6 +7,7 @@ the lane isn't mounted.
 from __future__ import annotations
 
 from datetime import datetime
+from time import perf_counter_ns
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from orders.errors import Refused
 from orders.openapi import described
 from orders.purchase import Ask
 from orders.selectors import OrderView, Stranger
+from orders.tallies import note_in_a_thread
 from orders.tokens import BadToken
 
 router = Router(tags=["orders"])
@@ -78,7 +80,10 @@ def place_order(request: HttpRequest, sale_id: int) -> HttpResponse:
     attempts in Idempotency-Attempt. The pass says who is asking, and proves that the request comes from our pages: no
     other site can make a browser send its header.
     """
-    return answers.as_http(purchase.buy_sync(_ask(request, sale_id)))
+    since = perf_counter_ns()
+    answer = purchase.buy_sync(_ask(request, sale_id))
+    note_in_a_thread(answer.outcome, since)
+    return answers.as_http(answer)
 
 
 @router.post("/sales/{int:sale_id}/line", url_name="line", auth=None, openapi_extra=described("line"))

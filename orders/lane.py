@@ -8,6 +8,7 @@ and orders/line.py.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from time import perf_counter_ns
 from typing import Any
 
 from django.conf import settings
@@ -16,6 +17,7 @@ from orders import line, purchase
 from orders.answers import Answer
 from orders.bodies import LARGEST
 from orders.purchase import Ask
+from orders.tallies import BROKEN, LANE
 from queueing import tracing
 
 SESSION: str = settings.SESSION_COOKIE_NAME
@@ -31,8 +33,15 @@ class WentAway(Exception):
 
 async def place_order(sale_id: int, scope: Any, receive: Receive, send: Send) -> None:
     ask = await _ask(sale_id, scope, receive)
-    if ask is not None:
-        await respond(send, await purchase.buy(ask))
+    if ask is None:
+        return
+    since, outcome = perf_counter_ns(), BROKEN
+    try:
+        answer = await purchase.buy(ask)
+        outcome = answer.outcome
+        await respond(send, answer)
+    finally:
+        LANE.note(outcome, since)
 
 
 async def join_line(sale_id: int, scope: Any, receive: Receive, send: Send) -> None:

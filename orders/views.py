@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import perf_counter_ns
 from typing import cast
 from urllib.parse import urlencode
 from uuid import UUID
@@ -20,6 +21,7 @@ from orders import admission, cookies, selectors, services
 from orders.errors import Refused
 from orders.forms import BuyForm
 from orders.selectors import OrderView, Stranger
+from orders.tallies import ADMITTED, BROKEN, note_in_a_thread
 from orders.timeline import stages
 from orders.tokens import BadToken
 
@@ -29,6 +31,7 @@ def buy(request: HttpRequest, sale_id: int) -> HttpResponse:
     """The buy button without JavaScript: one order for one rendered form, however often it is sent."""
     if not request.user.is_authenticated:
         return redirect_to_login(reverse("shop:sale", args=[sale_id]))
+    since, outcome = perf_counter_ns(), BROKEN
     form = BuyForm(request.POST)
     try:
         if not form.is_valid():
@@ -36,8 +39,12 @@ def buy(request: HttpRequest, sale_id: int) -> HttpResponse:
         placed = services.place_order_sync(
             sale_id=sale_id, user_id=request.user.pk, client=request.META.get("REMOTE_ADDR", ""), **form.cleaned_data
         )
+        outcome = ADMITTED
     except Refused as refused:
+        outcome = refused.code
         return _refusal(request, sale_id, form, refused)
+    finally:
+        note_in_a_thread(outcome, since)
     response = redirect("orders:order", placed.order_id)
     cookies.keep_token(response, placed)
     return response

@@ -172,6 +172,25 @@ def test_the_gateways_blanks_are_filled_in_by_its_image() -> None:
         assert filled[name.upper()] == str(Env.model_fields[name].default)
 
 
+def test_the_web_asks_the_gateway_what_it_counted_where_nobody_else_can() -> None:
+    port = SERVICES["nginx"]["environment"]["NGINX_STATUS"]
+
+    assert SERVICES["web"]["environment"]["GATEWAY_STATUS"] == f"http://nginx:{port}"
+    assert not any(published.endswith(f":{port}") for published in SERVICES["nginx"]["ports"])
+    for rate in ("GATEWAY_RATE", "ORDERS_RATE"):
+        assert SERVICES["web"]["environment"][rate] == SERVICES["nginx"]["environment"][rate], "it shows the limits"
+
+
+def test_what_the_gateway_passes_on_is_counted_by_the_web_and_not_by_the_gateway() -> None:
+    """Both would count it twice, and what is turned away would be told as less than it is."""
+    public, fetching = NGINX.split('listen "unix:${NGINX_RUN}/limited.sock"')
+    passing_on = [part for part in public.split(" location ") if "proxy_pass http://web;" in part]
+
+    assert len(passing_on) > 2
+    assert all("access_log off;" in location for location in passing_on)
+    assert "access_log off;" not in fetching
+
+
 def test_the_gateways_files_are_all_mounted_where_its_image_looks() -> None:
     mounted = dict(volume.split(":")[:2] for volume in SERVICES["nginx"]["volumes"])
 

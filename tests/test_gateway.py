@@ -26,12 +26,15 @@ from config import limits
 from config.env import Env
 from config.stack.nginx import Nginx, program
 from config.stack.valkey import free_port
+from config.traffic.gateway import Counted
+from config.traffic.gateway import Gateway as Door
 
 if program() is None and os.environ.get("CI") != "true":
     pytest.skip("nginx is not installed: make deps", allow_module_level=True)
 
 EDGE = ("127.0.0.2", 0)  # a trusted proxy, by the default of TRUSTED_PROXIES
 RATE, BURST, ORDERS_BURST, ORDERS_IN_FLIGHT = 50, 30, 10, 4
+QUESTIONS = 3  # that the door asks each time
 Answer = tuple[int, str, dict[str, str]]
 
 
@@ -383,6 +386,51 @@ def test_a_slow_client_is_given_up_and_never_held_the_web(slow: dict[str, socket
 
     assert said == b"" or b" 408 " in said
     assert Web.slow_ones == 0
+
+
+def settled(door: Door) -> Counted:
+    """What nginx has counted when all is written: its tallies are a tenth of a second behind."""
+    before = door.read()
+    deadline = time.monotonic() + 5
+    while True:
+        time.sleep(0.15)
+        now = door.read()
+        if now.requests - before.requests == now.answered - before.answered == QUESTIONS:
+            return now
+        assert time.monotonic() < deadline, (before, now)
+        before = now
+
+
+def test_what_was_turned_away_is_known_exactly_and_apart_from_what_the_cache_answered(gateway: Gateway) -> None:
+    """The crowd buys, polls, looks at its own pages and logs in; clients count what they are told, and it agrees."""
+    door = Door(gateway.nginx.status)
+    before = settled(door)
+    Web.asked.clear()
+    asked = door.asked
+    poll = b"GET /api/sales/7 HTTP/1.1\r\nHost: shop\r\n\r\n"
+    own = b"GET /sales/3 HTTP/1.1\r\nHost: shop\r\nCookie: sessionid=ada\r\n\r\n"  # passes the cache by
+    wrong = b"GET /login HTTP/1.1\r\n\r\n"  # no Host
+
+    told = gateway.pipelined(ORDER, 400) + gateway.pipelined(poll, 300) + gateway.pipelined(LOGIN, 400)
+    mine = gateway.pipelined(own, 200)
+    assert gateway.raw(wrong).startswith(b"HTTP/1.1 400 ")
+    assert gateway.ask("POST", "/api/sales/1/orders", b"x" * 70_000)[0] == 413
+    after = settled(door)
+
+    requests, answered, fetched = (now - then for now, then in zip(after, before, strict=True))
+    questions = door.asked - asked
+    passed = Web.asked.total()
+    # A page that is refused on its way into the cache was asked for twice: by the shopper, and by nginx.
+    assert requests - answered - passed == told[429] + mine[429]
+    assert answered - questions - fetched == 300 - Web.asked["/api/sales/7"] + mine[429] + 2
+    assert fetched == Web.asked["/api/sales/7"] + Web.asked["/sales/3"]
+    assert requests - questions == 1_300 + 2 + fetched + mine[429]
+
+
+def test_what_was_counted_is_not_for_the_public(gateway: Gateway) -> None:
+    for path in ("/requests", "/answered", "/fetched"):
+        gateway.calm()
+        assert gateway.ask("GET", path, Host="gateway")[1].startswith("gateway "), "the web has answered, not nginx"
 
 
 def test_after_a_quiet_while_nobody_is_told_what_was_so_then(slow: dict[str, socket.socket], gateway: Gateway) -> None:

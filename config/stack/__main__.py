@@ -78,6 +78,7 @@ def run(env: Env) -> None:
         if not supervisor.run(Patience(lambda: [s.name for s in servers if not s.is_ready()], output)):
             return
         variables = _variables(env, data_dir, servers) | {"GATEWAY": "nginx" if gateway else "web"}
+        variables["GATEWAY_STATUS"] = gateway.status if gateway else ""
         stack.callback(_note(data_dir, variables).unlink, missing_ok=True)
 
         def child(process: Process) -> Child:

@@ -58,6 +58,7 @@ class Nginx(Child):
         home = data_dir / "nginx"
         self.folder = sockets.folder_for(home, "limited.sock", kind="nginx", forbidden=FORBIDDEN)
         self.web_socket = str(self.folder / "web.sock")
+        self.status = f"unix:{self.folder / 'status.sock'}"  # as GATEWAY_STATUS
         self.user = account.needed()
         self._env_settings, self._data_dir = env, data_dir
         command = [program() or "nginx", "-p", f"{self.folder}/", "-c", f"{self.folder}/nginx.conf", "-e", "stderr"]
@@ -88,7 +89,9 @@ class Nginx(Child):
     def _furnish(self) -> None:
         """The folder with everything nginx reads, new each time: a clone in a private home is not for its account."""
         sockets.make(self.folder, user=self.user)
-        (self.folder / "limited.sock").unlink(missing_ok=True)  # of one that was killed: the next could not bind
+        # Sockets of one that was killed, to which the next could not bind, and what it counted.
+        for left in ("limited.sock", "status.sock", "answered.tally", "fetched.tally"):
+            (self.folder / left).unlink(missing_ok=True)
         env = self._env_settings
         blanks = {
             "NGINX_USER": f"user {self.user};" if self.user else "",
@@ -97,6 +100,8 @@ class Nginx(Child):
             "NGINX_RUN": str(self.folder),
             "NGINX_CONF": str(self.folder),
             "NGINX_LISTEN": f"127.0.0.1:{env.port}",
+            "NGINX_STATUS": f'"{self.status}"',
+            "NGINX_TALLIES": str(self.folder),
             "NGINX_WEB": f'"unix:{self.web_socket}"',
             "NGINX_STATIC": str(self._data_dir / "static"),
             "NGINX_REAL_IP": "".join(f"    set_real_ip_from {network};\n" for network in trusted(env.trusted_proxies)),
