@@ -128,6 +128,8 @@ def _fact(one: Moved) -> dict[str, Any]:
 
 SUBSCRIPTION = Subscription(
     group="orders",
+    # Each batch waits for both disks, twice: the fewer there are, the sooner a backlog is gone that no cap holds back.
+    batch_size=2_000,
     # Each its own: what happens to orders later takes nothing from the queue that shoppers stand in.
     rate={"orders.placed": DATABASE_RATE, "orders.events": DATABASE_RATE},
     handlers={

@@ -21,6 +21,7 @@ _COLUMNS = (
     "id", "sale_id", "user_id", "idempotency_key", "quantity", "price_cents", "total_cents", "status", "epoch", "seq",
     "placed_at", "reject_reason",
 )  # fmt: skip
+_CREATED = Status.CREATED.value  # an enum looks each value up
 
 
 class KeyTaken(Exception):
@@ -55,7 +56,7 @@ def _insert(events: Sequence[OrderPlaced]) -> None:
     copy_in(
         Transition._meta.db_table,
         ("order_id", "from_status", "to_status", "cause"),
-        ((event.order_id, BIRTH, Status.CREATED.value, OrderPlaced.wire) for event in events),
+        ((event.order_id, BIRTH, _CREATED, OrderPlaced.wire) for event in events),
     )
 
 
@@ -68,7 +69,7 @@ def _row(event: OrderPlaced) -> tuple[object, ...]:
         event.quantity,
         event.price_cents,
         event.price_cents * event.quantity,
-        Status.CREATED.value,
+        _CREATED,
         event.epoch,
         event.seq,
         datetime.fromtimestamp(event.placed_at_ms / 1000, UTC),
