@@ -46,6 +46,7 @@ app.conf.beat_schedule = {
         "options": {"expires": 60},
     },
     "go on with dead letters that an operator moves": _every(5, "queueing.sweep_letters"),
+    "tell operators what is wrong": _every(15, "house.watch"),
     "send what no task sent": _every(10, "notifications.sweep"),
     "expire unpaid payments": _every(5, "payments.tasks.expire_unpaid"),
     "tell what the demo bank has not told": _every(5, "payments.tasks.deliver_bank_webhooks"),

@@ -18,6 +18,7 @@ SHOP = [
     ("Payments", "payments", "payments.Payment"),
     ("Shipments", "local_shipping", "logistics.Shipment"),
     ("Notifications", "sms", "notifications.Notification"),
+    ("Incidents", "notification_important", "notifications.Incident"),
 ]
 # Title, icon, address.
 ROOM = [("Funnel", "filter_alt", "room:funnel")]

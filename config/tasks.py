@@ -22,6 +22,14 @@ def alive() -> None:
     _redis().set(ALIVE_KEY, 1, ex=ALIVE_FOR_S)
 
 
+@shared_task(name="house.watch")
+def watch() -> None:
+    """See what is wrong, and tell operators once. Any number of them may run: one watches, the others leave."""
+    from config.alerts.watching import watch
+
+    watch()
+
+
 @beat_init.connect
 def _at_once(**_kwargs: Any) -> None:
     """The first period would otherwise pass before a new stack knows that Celery works."""

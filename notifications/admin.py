@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from notifications.models import Notification, PhoneMessage
+from notifications.models import Incident, Notification, PhoneMessage
 from queueing.console.records import RecordAdmin
 
 
@@ -14,6 +14,13 @@ class NotificationAdmin(RecordAdmin):
     list_filter = ["status", "kind", "channel"]
     search_fields = ["=order_id", "to"]
     ordering = ["-created_at"]
+
+
+@admin.register(Incident)
+class IncidentAdmin(RecordAdmin):
+    list_display = ["since", "rule", "about", "text", "opened_at", "resolved_at"]
+    list_filter = ["rule", "about"]
+    ordering = ["-since"]
 
 
 @admin.register(PhoneMessage)

@@ -1,4 +1,4 @@
-"""What people are told about their orders, and the demo phone that shows it."""
+"""What people are told about their orders and operators about the house, and the demo phone that shows it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Channel(models.TextChoices):
 class Notification(models.Model):
     """One message to one person about one fact, sent once.
 
-    The unique constraint makes it one message, however often the fact is told. `id` is the idempotency
+    The unique constraints make it one message, however often the fact is told. `id` is the idempotency
     key the provider sees, so it never changes between tries. All times are PostgreSQL's.
     """
 
@@ -32,6 +32,8 @@ class Notification(models.Model):
         REJECTED = "rejected", _("rejected")
         CANCELLED = "cancelled", _("cancelled")
         REFUNDED = "refunded", _("refunded")
+        ALERT = "alert", _("something is wrong")
+        RESOLVED = "resolved", _("it is over")
 
     class Status(models.TextChoices):
         PENDING = "pending", _("pending")
@@ -40,7 +42,8 @@ class Notification(models.Model):
         FAILED = "failed", _("failed")
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    order_id = models.UUIDField()
+    order_id = models.UUIDField(null=True, help_text=_("Empty for what operators are told."))
+    incident_id = models.UUIDField(null=True, editable=False)
     user_id = models.BigIntegerField()
     kind = models.CharField(max_length=20, choices=Kind)
     channel = models.CharField(max_length=10, choices=Channel)
@@ -59,6 +62,12 @@ class Notification(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["order_id", "kind", "channel", "attempt"], name="notification_once"),
+            models.UniqueConstraint(
+                fields=["incident_id", "user_id", "kind", "channel"], name="notification_of_incident_once"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(order_id=None) ^ models.Q(incident_id=None), name="notification_about_one_thing"
+            ),
         ]
         indexes = [
             models.Index(fields=["user_id", "order_id"], name="notification_of_user"),
@@ -68,7 +77,32 @@ class Notification(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} by {self.channel} for order {self.order_id}"
+        about = f"order {self.order_id}" if self.order_id else f"incident {self.incident_id}"
+        return f"{self.kind} by {self.channel} for {about}"
+
+
+class Incident(models.Model):
+    """Something of the house that is, or was, wrong (notifications/incidents.py). One at a time of a rule and thing."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    rule = models.CharField(max_length=60)
+    about = models.CharField(max_length=100, help_text=_("A consumer group, or a sale."))
+    text = models.CharField(max_length=300)
+    since = models.DateTimeField(help_text=_("When it was seen first."))
+    seen_at = models.DateTimeField(help_text=_("When it was seen last."))
+    opened_at = models.DateTimeField(null=True, help_text=_("When operators were told; empty: it did not last yet."))
+    quiet_since = models.DateTimeField(null=True)
+    resolved_at = models.DateTimeField(null=True, help_text=_("When operators were told that it is over."))
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["rule", "about"], condition=models.Q(resolved_at=None), name="incident_once_at_a_time"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rule} of {self.about}"
 
 
 class PhoneMessage(models.Model):

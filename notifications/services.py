@@ -54,7 +54,7 @@ def tell_buyers(*, kind: Notification.Kind, news: Sequence[News]) -> None:
             log.warning("order %s: user %s is gone, nobody to tell (%s)", item.order_id, item.user_id, kind)
             continue
         for channel, address in contact.addresses.items():
-            text = compose(kind=kind, channel=channel, name=contact.name, order_id=item.order_id, facts=item.words)
+            text = compose(kind=kind, channel=channel, name=contact.name, number=item.order_id, facts=item.words)
             rows.append(
                 (new_id(), item.order_id, item.user_id, kind.value, channel.value, item.attempt, address, text.subject,
                  text.body, Notification.Status.PENDING.value, 0, "")
@@ -64,6 +64,31 @@ def tell_buyers(*, kind: Notification.Kind, news: Sequence[News]) -> None:
     _write_down(rows)
     # Ids of facts told before are not in the table; a sender asked for them finds nothing.
     ids = [row[0] for row in rows]
+    transaction.on_commit(lambda: send_soon(ids))
+
+
+def tell_operators(*, kind: Notification.Kind, incident_id: str, user_ids: set[int], text: str) -> None:
+    """Write one message per operator and channel about an incident, and hand them over as in `tell_buyers`."""
+    rows = []
+    for user_id, contact in _contacts(user_ids).items():
+        for channel, address in contact.addresses.items():
+            said = compose(kind=kind, channel=channel, name=contact.name, number=incident_id, facts={"text": text})
+            rows.append(
+                Notification(
+                    incident_id=incident_id,
+                    user_id=user_id,
+                    kind=kind,
+                    channel=channel,
+                    to=address,
+                    subject=said.subject,
+                    text=said.body,
+                )
+            )
+    if not rows:
+        log.warning("nobody who may operate the queue has a phone or an e-mail address: %s", text)
+        return
+    Notification.objects.bulk_create(rows, ignore_conflicts=True)
+    ids = [str(row.id) for row in rows]
     transaction.on_commit(lambda: send_soon(ids))
 
 

@@ -34,20 +34,21 @@ class Text:
     body: str
 
 
-def compose(*, kind: str, channel: str, name: str, order_id: str, facts: Mapping[str, str | int]) -> Text:
+def compose(*, kind: str, channel: str, name: str, number: str, facts: Mapping[str, str | int]) -> Text:
     """The text of one message.
 
+    number: of the order, or of whatever else it is about.
     facts: what the kind's template speaks of (quantity, total_cents, tracking_number …).
     """
     subject, body = _with_gaps(kind, channel, tuple(facts.items()), get_language())
-    fills = {NAME: _cut(" ".join(name.replace("\0", "").split()), NAME_LENGTH), REFERENCE: reference(order_id)}
+    fills = {NAME: _cut(" ".join(name.replace("\0", "").split()), NAME_LENGTH), REFERENCE: reference(number)}
     text = Text(_fill(subject, fills), _fill(body, fills))
     return text if channel != Channel.SMS else Text("", _cut(text.body, SMS_LENGTH))
 
 
-def reference(order_id: str) -> str:
+def reference(number: str) -> str:
     """What a person reads out on the phone: the last six characters of the order's id, which are random."""
-    return f"#{order_id[-6:].upper()}"
+    return f"#{number[-6:].upper()}"
 
 
 @lru_cache(256)

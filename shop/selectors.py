@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shop.models import Sale
 
@@ -28,6 +28,12 @@ def shelves(*, now: datetime) -> Shelves:
         upcoming=list(sales.filter(starts_at__gt=now).order_by("starts_at", "id")),
         past=list(sales.filter(ends_at__lte=now).order_by("-ends_at", "-id")[:PAST_SHOWN]),
     )
+
+
+def sales_of_the_day(*, now: datetime) -> list[int]:
+    """Numbers of those that have begun and did not end more than a day ago, the latest first; at most fifty."""
+    begun = Sale.objects.filter(starts_at__lte=now, ends_at__gt=now - timedelta(days=1))
+    return list(begun.order_by("-starts_at", "-id").values_list("pk", flat=True)[:50])
 
 
 def sale_by_id(*, sale_id: int) -> Sale | None:

@@ -135,7 +135,7 @@ CREATE TEMP VIEW refunds AS
 CREATE TEMP VIEW shipments AS SELECT order_id::text AS order_id, status FROM logistics_shipment WHERE {order};
 CREATE TEMP VIEW notices AS
   SELECT id::text AS notice_id, user_id, order_id::text AS order_id, kind, channel, attempt, status
-  FROM notifications_notification WHERE {order};
+  FROM notifications_notification WHERE {order} AND order_id IS NOT NULL;
 CREATE TEMP VIEW reachable AS
   SELECT id AS user_id, 'sms' AS channel FROM shop_user WHERE phone <> ''
   UNION ALL SELECT id, 'email' FROM shop_user WHERE email <> '';
@@ -155,7 +155,10 @@ CREATE TEMP VIEW outbox AS SELECT id, name AS event, key FROM queueing_outboxmes
 def statements(sale_id: int | None) -> str:
     """All of it; with a sale, the views show that sale alone."""
     if sale_id is None:
-        conditions = dict.fromkeys(("sale", "sale_pk", "order", "payment", "notice"), "true")
+        conditions = dict.fromkeys(("sale", "sale_pk", "order", "payment"), "true")
+        # What operators are told is about no order.
+        told = "SELECT id FROM notifications_notification WHERE order_id IS NULL"
+        conditions["notice"] = f"idempotency_key NOT IN ({told})"
     else:
         sale = int(sale_id)
         of_sale = f"SELECT id FROM orders_order WHERE sale_id = {sale}"  # noqa: S608  (an int)

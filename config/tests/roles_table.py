@@ -113,7 +113,7 @@ RECORDS = [
     *("inventory/salestock", "inventory/ledgerentry"),
     *("payments/payment", "payments/charge", "payments/refund", "payments/webhookevent"),
     *("payments/democharge", "payments/demowebhook"),
-    *("logistics/shipment", "notifications/notification", "notifications/phonemessage"),
+    *("logistics/shipment", "notifications/notification", "notifications/incident", "notifications/phonemessage"),
     "admin/logentry",
 ]
 RECORD_PAGES = """

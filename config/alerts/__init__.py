@@ -1,0 +1,1 @@
+"""What operators are woken for: the rules of deploy/prometheus/alerts.yml, judged by the house itself."""
