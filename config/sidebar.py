@@ -21,7 +21,7 @@ SHOP = [
     ("Incidents", "notification_important", "notifications.Incident"),
 ]
 # Title, icon, address.
-ROOM = [("Funnel", "filter_alt", "room:funnel")]
+ROOM = [("Funnel", "filter_alt", "room:funnel"), ("Sales, live", "storefront", "room:sales")]
 FAULTS = ("Fault room", "thunderstorm", "room:faults")
 LOG = ("Log", "history", "admin:admin_logentry_changelist")
 PEOPLE = [("Users", "person", "shop.User"), ("Groups", "group", "auth.Group")]

@@ -50,6 +50,7 @@ class Scene:
             "app_label": "shop",
             "content_type_id": 1,
             "url": "no/such/page/",
+            "name": "no-such-state",
         }
 
     def path(self, route: str) -> str:

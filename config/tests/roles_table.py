@@ -60,6 +60,13 @@ admin/room/faults/live/                             log-in  log-in  200     200 
 admin/room/faults/stream/                           log-in  log-in  204     204  |  log-in  log-in  405     405
 admin/room/faults/begin/                            log-in  log-in  405     405  |  log-in  log-in  403     400
 admin/room/faults/end/                              log-in  log-in  405     405  |  log-in  log-in  403     400
+admin/room/sales/                                   log-in  log-in  200     200  |  log-in  log-in  405     405
+admin/room/sales/<int:sale_id>/                     log-in  log-in  200     200  |  log-in  log-in  405     405
+admin/room/sales/<int:sale_id>/sample/              log-in  log-in  200     200  |  log-in  log-in  405     405
+admin/room/sales/<int:sale_id>/stream/              log-in  log-in  204     204  |  log-in  log-in  405     405
+admin/room/sales/<int:sale_id>/act/                 log-in  log-in  405     405  |  log-in  log-in  403     400
+admin/room/sales/<int:sale_id>/preview/             log-in  log-in  200     200  |  log-in  log-in  405     405
+admin/room/sales/<int:sale_id>/preview/<slug:name>/  log-in  log-in  404     404  |  log-in  log-in  405     405
 
 admin/queueing/queue/                               log-in  log-in  200     200  |  log-in  log-in  405     405
 admin/queueing/queue/sample/                        log-in  log-in  200     200  |  log-in  log-in  405     405
@@ -177,6 +184,16 @@ ACTIONS = [
     ),
     Action("admin/room/faults/begin/", {"kind": "stop", "group": "inventory", "seconds": 30}, ACTS),
     Action("admin/room/faults/end/", {"kind": "stop", "group": "inventory"}, ACTS),
+    *(
+        Action("admin/room/sales/<int:sale_id>/act/", {"action": action, **form}, ACTS)
+        for action, form in {
+            "pause": {},
+            "close": {"sure": "yes"},
+            "add_stock": {"quantity": 5},
+            "room": {"mode": "on", "turns_per_s": 50},
+            "notice": {"text": "Back at noon"},
+        }.items()
+    ),
     Action(f"{SHOP}product/add/", GOOD, ACTS),
     Action(f"{SHOP}product/<path:object_id>/change/", GOOD, ACTS),
     Action(f"{SHOP}product/", {**DELETE, "_selected_action": "{product}"}, NOTHING),
