@@ -10,6 +10,8 @@ from config.room.preview import views as preview
 app_name = "room"
 urlpatterns = [
     path("funnel/", funnel.show, name="funnel"),
+    path("funnel/live/", funnel.live, name="funnel-live"),
+    path("funnel/stream/", funnel.stream, name="funnel-stream"),
     path("faults/", faults.show, name="faults"),
     path("faults/live/", faults.live, name="faults-live"),
     path("faults/stream/", faults.stream, name="faults-stream"),

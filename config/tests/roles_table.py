@@ -55,6 +55,8 @@ admin/r/<path:content_type_id>/<path:object_id>/    log-in  log-in  404     404 
 admin/(?P<url>.*)$                                  log-in  log-in  404     404  |  log-in  log-in  404     404
 
 admin/room/funnel/                                  log-in  log-in  200     200  |  log-in  log-in  405     405
+admin/room/funnel/live/                             log-in  log-in  200     200  |  log-in  log-in  405     405
+admin/room/funnel/stream/                           log-in  log-in  204     204  |  log-in  log-in  405     405
 admin/room/faults/                                  log-in  log-in  200     200  |  log-in  log-in  405     405
 admin/room/faults/live/                             log-in  log-in  200     200  |  log-in  log-in  405     405
 admin/room/faults/stream/                           log-in  log-in  204     204  |  log-in  log-in  405     405
