@@ -22,6 +22,7 @@ from queueing.console import words
 NOW_S, MINUTES_S, LATENCY_S = 3, 300, 10
 POINT_S = 3  # seconds of one point of a line
 SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
+SAID = {AGAIN: "Admitted before: the same key, the same order", "internal": "Our fault: status 500"}
 BY_KEY = {layer.key: layer for layer in LAYERS}
 
 _flow, _since, _sale = Flow(), Since(), SaleNow()
@@ -149,7 +150,7 @@ def _reasons(sums: Sums) -> list[Reason]:
             found.append(
                 Reason(
                     key=key,
-                    label=key.replace("_", " "),
+                    label=SAID.get(key, key.replace("_", " ").capitalize()),
                     now=words.per_second(now / NOW_S),
                     minutes=words.count(minutes),
                     sale=words.count(sale),

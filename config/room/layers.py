@@ -74,6 +74,3 @@ LAYERS = [
     Layer("paid", "Paid", "the bank has said so", _named(f"step:{Status.PAID}"), "queued"),
     Layer("shipped", "Shipped", "with the carrier", _named(f"step:{Status.SHIPPED}"), "queued"),
 ]
-LABELS = {layer.key: layer.label.lower() for layer in LAYERS}
-# Where nginx can't tell what it answered itself, this is one number.
-SHED_OR_CACHED = "Shed or answered by the gateway"

@@ -127,7 +127,7 @@ def test_from_the_crowd_that_came_to_what_was_shipped(broker: RedisStreamsBroker
     assert (found["shed"]["bar"], found["queued"]["bar"]) == (86, 0.01)
     shown = told(grace)
     assert {reason["label"]: reason["minutes"] for reason in shown["reasons"]} == {
-        "over limit": "90", "bad pass": "10", "again": "893"
+        "Over limit": "90", "Bad pass": "10", "Admitted before: the same key, the same order": "893"
     }  # fmt: skip
     assert shown["latencies"][0]["cells"] == ["3.00 ms", "3.00 ms", "80.1 ms", "200 ms"]
     assert shown["banner"] == ""
@@ -157,7 +157,7 @@ def test_with_no_traffic_the_layers_say_zero_and_their_limits(
     assert found["queued"]["limit"] == "200,000 waiting"
     assert found["created"]["limit"] == found["paid"]["limit"] == found["shipped"]["limit"] == "1,000/s"
     page = grace.get(PAGE).content.decode()
-    assert "Nobody was refused." in page
+    assert "Every answer made an order, or nobody asked." in page
     assert all(layer.label in page for layer in LAYERS)
 
 
