@@ -16,11 +16,13 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from config.room.prometheus import BooksCollector
 from queueing.console.prometheus import QueueCollector
 
 # The queue's state is the same whichever process is asked, so nothing is counted in this one.
 registry = CollectorRegistry(auto_describe=False)
 registry.register(QueueCollector())
+registry.register(BooksCollector())
 
 PROXIED = ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")  # any of them: somebody stands in between
 

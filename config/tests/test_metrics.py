@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ import pytest
 import redis
 from django.conf import settings as django_settings
 from django.test import Client
+from django.utils import timezone
 
+from inventory import keys as gate_keys
 from queueing import keys
 from queueing.about import About
 from queueing.broker import Failure
@@ -17,7 +20,10 @@ from queueing.conf import make_broker
 from queueing.console import selectors
 from queueing.console.reading import Reader
 from queueing.message import Message
+from queueing.testing import drain
 from shop.events import StockAdded
+from shop.models import Product, Sale
+from shop.services import schedule_sale
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
 
@@ -69,10 +75,41 @@ def test_the_numbers_are_those_of_the_queue(client: Client) -> None:
 
 def test_every_name_is_documented_and_every_documented_name_is_told(client: Client) -> None:
     make_broker().beat("inventory", "ada", About(host="a", pid=1, handled=0, per_s=0, memory_bytes=1))
+    _kettles()
 
     names = {re.split(r"[{ ]", name)[0] for name in told(client.get("/metrics").content.decode())}
 
     assert names == set(re.findall(r"^\| `(\w+)`", DOCUMENT.read_text(), re.MULTILINE))
+
+
+def test_a_sales_units_are_told_by_place_and_what_is_missing(client: Client, nothing_known_yet: redis.Redis) -> None:
+    sale = _kettles()
+    nothing_known_yet.hincrby(gate_keys.gate(sale.pk), "stock", -2)
+
+    numbers = told(client.get("/metrics").content.decode())
+
+    assert numbers[f'sluice_sale_units{{place="given",sale="{sale.pk}"}}'] == 50
+    assert numbers[f'sluice_sale_units{{place="remaining",sale="{sale.pk}"}}'] == 48
+    assert numbers[f'sluice_sale_conservation_difference_units{{sale="{sale.pk}"}}'] == 2
+
+
+def test_a_sale_that_ended_two_days_ago_is_not_told(client: Client) -> None:
+    sale = _kettles()
+    Sale.objects.filter(pk=sale.pk).update(
+        starts_at=timezone.now() - timedelta(days=3), ends_at=timezone.now() - timedelta(days=2)
+    )
+
+    assert "sluice_sale_units{" not in client.get("/metrics").content.decode()
+
+
+def _kettles() -> Sale:
+    """A sale that runs, at its gate."""
+    kettle = Product.objects.create(title="Ember kettle", slug="ember-kettle", blurb="Boils.", picture="p/k.svg")
+    now = timezone.now()
+    window = {"starts_at": now - timedelta(minutes=1), "ends_at": now + timedelta(hours=1)}
+    sale = schedule_sale(product=kettle, price_cents=4900, stock=50, per_user_limit=1, **window)
+    drain()
+    return sale
 
 
 @pytest.mark.parametrize(
