@@ -13,6 +13,7 @@ from queueing.autoscaler.records import Beat, beats_from, limits_of, state_from
 from queueing.brokers.redis_layout import Known, read_partitions
 from queueing.brokers.redis_streams.capping import caps_from
 from queueing.capping import cap_of
+from queueing.faults.fault import Kind
 from queueing.subscription import Subscription
 from queueing.topic import Topic
 
@@ -48,18 +49,19 @@ def look(client: Any, subscriptions: Mapping[str, Subscription], topics: Mapping
             pipe.hgetall(keys.scale(group))
             pipe.hgetall(keys.caps(group))
             pipe.hgetall(keys.beats(group))
+            pipe.exists(keys.fault(Kind.LIFT, group))
         for log in logs:
             pipe.hmget(keys.meta(*log), "appended", "trimmed")
         for place in places:
             pipe.hmget(keys.counters(*place), "skipped", "acked")
         (seconds, microseconds), supervisors, paused, *replies = pipe.execute()
     now_ms = seconds * 1000 + microseconds // 1000
-    of_groups, counted = replies[: 3 * len(subscriptions)], replies[3 * len(subscriptions) :]
+    of_groups, counted = replies[: 4 * len(subscriptions)], replies[4 * len(subscriptions) :]
     totals = _totals(places, dict(zip(logs, counted, strict=False)), counted[len(logs) :])
     return Look(
         now_ms=now_ms,
         groups={
-            group: _seen(subscription, layout, totals[group], of_groups[3 * n : 3 * n + 3], now_ms, paused)
+            group: _seen(subscription, layout, totals[group], of_groups[4 * n : 4 * n + 4], now_ms, paused)
             for n, (group, subscription) in enumerate(subscriptions.items())
         },
         supervisors=beats_from(supervisors),
@@ -89,8 +91,8 @@ def _seen(
     now_ms: int,
     paused: set[bytes],
 ) -> Seen:
-    state, caps, beats = replies
-    set_to = caps_from(caps)
+    state, caps, beats, lifted = replies
+    set_to = caps_from(caps, lifted_from=subscription.topics if lifted else ())
     return Seen(
         limits=limits_of(subscription, sum(len(layout[topic].partitions) for topic in subscription.topics)),
         topics=totals,
