@@ -37,10 +37,13 @@ class Acting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Backlog(msgspec.Struct, frozen=True, kw_only=True):
-    """One group, in words. points: its lag, for the line that is drawn. why: the autoscaler's last reason."""
+    """One group, in words. points: its lag, for the line that is drawn. alive, desired: consumers; None: nobody says.
+    why: the autoscaler's last reason."""
 
     group: str
     points: int
+    alive: int
+    desired: int | None
     lag: str
     level: Level
     cells: dict[str, str]  # under COLUMNS
@@ -148,6 +151,8 @@ def _backlog(group: Group, reading: Reading, wanted: Mapping[str, Wanted]) -> Ba
     return Backlog(
         group=group.group,
         points=group.lag,
+        alive=group.alive,
+        desired=want.desired if want else None,
         lag=f"{words.count(group.lag)} {word}".strip(),
         level=colour,
         cells={

@@ -5,13 +5,19 @@ signal, the crash points reached, how many attempts to buy met the fault.
 from __future__ import annotations
 
 import signal
+import socket
 from collections.abc import Sequence
 
 import psutil
+import redis
 
+from config.stack.processes import GROUPS
 from config.stack.ready import unwell
+from queueing import keys
+from queueing.faults import store
+from queueing.faults.fault import Fault, Kind
 from tests.drills.buyer import Told
-from tests.drills.harness import until
+from tests.drills.harness import House, until
 from tests.drills.lost_data import older_file_restored, rebuilt_under_load, redis_emptied
 from tests.drills.points import every_crash_point
 from tests.drills.rounds import Drill, Round, Seen, met, settle
@@ -89,6 +95,41 @@ def _worker(web: psutil.Process) -> psutil.Process:
     return next(iter(web.children()))
 
 
+def every_fault_of_the_room(given: Round) -> Seen:
+    """All that the fault room offers, at once and for two seconds, while buyers buy and pay; it ends by itself."""
+    house, here = given.house, socket.gethostname()
+    with redis.Redis(port=house.redis_port) as client, given.crowd(pay=0.4, cancel=0.2, over_s=3.0) as crowd:
+        crowd.when("admitted", 3)
+        frozen = house.process("orders")
+        faults = [
+            Fault(kind=Kind.BANK, value=0.5),
+            Fault(kind=Kind.SMS, value=0.2),
+            Fault(kind=Kind.DATABASE, value=200),
+            Fault(kind=Kind.PACE, group="inventory", value=100),
+            Fault(kind=Kind.LIFT, group="orders"),
+            Fault(kind=Kind.FREEZE, group="orders", host=here, pid=frozen.pid),
+        ]
+        held = house.run("manage.py", "shell", "-v", "0", "-c", _STOP_PAYMENTS)
+        for fault in faults:
+            assert store.begin(client, fault, seconds=2), fault
+        until(lambda: frozen.status() == psutil.STATUS_STOPPED, "the consumer of orders stands still")
+        until(lambda: not store.running(client, GROUPS), "the faults are over")
+        until(lambda: frozen.status() != psutil.STATUS_STOPPED, "it goes on")
+    settle(given, crowd.told)
+    did = {fault.kind.value: _did(house, fault) for fault in faults}
+    assert did["bank"]["asked"] == did["bank"]["answered"] > 0
+    assert did["database"]["messages"] > 0
+    return {"did": did, "held": held.strip(), **met(crowd.told)}
+
+
+_STOP_PAYMENTS = "from queueing.autoscaler.asking import hold; hold('payments', 0, 2, 'a drill'); print('payments')"
+
+
+def _did(house: House, fault: Fault) -> dict[str, int]:
+    with redis.Redis(port=house.redis_port) as client:
+        return {what.decode(): int(n) for what, n in client.hgetall(keys.fault_did(fault.id)).items()}
+
+
 def everything_killed(given: Round) -> Seen:
     """All processes and both servers at once, as a power cut would; started again, it comes to rest."""
     with given.crowd(pay=0.4, cancel=0.1, over_s=3.0) as crowd:
@@ -111,6 +152,7 @@ DRILLS = {
         Drill(rebuilt_under_load, stock=60, buyers=80, rounds=4),
         Drill(redis_emptied, stock=60, buyers=90, rounds=4),
         Drill(older_file_restored, stock=60, buyers=90, rounds=4),
+        Drill(every_fault_of_the_room, stock=60, buyers=90, rounds=3),
         Drill(everything_killed, stock=40, buyers=80, rounds=4),
     )
 }

@@ -69,6 +69,7 @@ class House:
             "PYTHONUNBUFFERED": "1",
             # Parcels stay on the road, or the house would not come to rest while the audit looks.
             "CARRIER_STEP_S": "3600",
+            "FAULT_ROOM": "true",
         }
         self.keeper: subprocess.Popen[bytes] | None = None
 
