@@ -7,7 +7,7 @@ NO_SERVERS := env SECRET_KEY=only-for-lint DATABASE_URL=postgresql://nowhere/lin
 APPS := config queueing shop orders inventory payments logistics notifications
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint deps spike drain compare shoppers bench drills constraints clean
+.PHONY: help up test lint deps spike drain compare shoppers show bench drills constraints clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -47,6 +47,10 @@ compare: ## the same orders through three synchronous calls and through the queu
 shoppers: ## Locust's shoppers from log-in to parcel, then the audit; results in reports/
 	@$(INSTALL) servers load
 	@exec $(PY) -m loadtests shoppers $(ARGS)
+
+show: ## the same spike twice, where more consumers help and where they would not; pictures in reports/show/
+	@$(INSTALL) servers load test
+	@exec $(PY) -m loadtests show $(ARGS)
 
 bench: ## how fast the parts are, as ratios to what the machine can do
 	@$(INSTALL) servers bench
