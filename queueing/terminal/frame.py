@@ -13,6 +13,7 @@ from queueing.console.levels import Level, level
 from queueing.console.plain import visible
 from queueing.console.present import Cell, Row, Tile
 from queueing.console.reading import Reading
+from queueing.models import ScaleEvent
 from queueing.terminal.sparkline import sparkline
 from queueing.terminal.view import LAST_S, View
 
@@ -54,6 +55,7 @@ class Frame:
         yield Text()
         yield _groups(reading, options.max_width)
         yield Text(LEGEND, style="dim")
+        yield from _scaling(self.view.scaling)
 
 
 def _head(reading: Reading) -> Text:
@@ -96,6 +98,15 @@ def _lag(lag: list[int], width: int) -> RenderableType:
     line = Text().append(head, style="dim")
     line.append(sparkline(lag, width - len(head) - len(said)), style=STYLES[level("lag", lag[-1])[0]] or "cyan")
     return line.append(said)
+
+
+def _scaling(events: list[ScaleEvent]) -> Iterable[Text]:
+    if events:
+        yield Text("\nAutoscaler, the latest first", style="dim")
+    for event in events:
+        line = Text(f"{event.at:%H:%M:%S}  ", no_wrap=True, overflow="ellipsis")
+        line.append(f"{visible(event.group)} {event.direction}, {event.desired} wanted: ", style="bold")
+        yield line.append(visible(event.reason).replace("\n", " "))
 
 
 def _groups(reading: Reading, width: int) -> RenderableType:

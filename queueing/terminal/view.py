@@ -1,8 +1,9 @@
-"""What `manage.py top` knows at one moment: the reading of the operator's page and the last minute's lag."""
+"""What `manage.py top` knows at one moment: the reading of the operator's page, the last minute's lag, and the last
+decisions of the autoscaler."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -11,15 +12,20 @@ from queueing.console.history import History, read_history
 from queueing.console.rates import ALL, Rate
 from queueing.console.reading import Reading
 from queueing.console.selectors import read_queue
+from queueing.db import away_is_not_failure
+from queueing.errors import StoreUnavailable
+from queueing.models import ScaleEvent
 
 LAST_S = 60
 FIRST_RATE_OVER_S = 10
+DECISIONS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class View:
     reading: Reading
     lag: list[int]  # of all groups, at the end of each of the last seconds, and now; empty while Redis is away
+    scaling: list[ScaleEvent] = field(default_factory=list)  # the newest first; none while PostgreSQL is away
 
 
 def look() -> View:
@@ -27,15 +33,23 @@ def look() -> View:
     reading = read_queue()
     snapshot = reading.snapshot
     if snapshot is None or reading.unknown_since is not None:
-        return View(reading, [])
+        return View(reading, [], _scaling())
     try:
         history = read_history(last_s=LAST_S)
     except RedisError:
-        return View(reading, [])
+        return View(reading, [], _scaling())
     if not reading.rates:  # a rate takes two samples, and whoever asks once gives one
         reading = replace(reading, rates=_last_seconds(history))
     before = history.lines[ALL][0] if ALL in history.lines else []
-    return View(reading, [*before, snapshot.total.lag])
+    return View(reading, [*before, snapshot.total.lag], _scaling())
+
+
+def _scaling() -> list[ScaleEvent]:
+    try:
+        with away_is_not_failure():
+            return list(ScaleEvent.objects.all()[:DECISIONS])
+    except StoreUnavailable:
+        return []
 
 
 def _last_seconds(history: History) -> dict[str, Rate]:
@@ -58,4 +72,16 @@ def as_json(view: View) -> dict[str, Any]:
         "snapshot": reading.snapshot,
         "rates": reading.rates,
         "lag_last_60_s": view.lag,
+        "scaling": [
+            {
+                "at": event.at,
+                "group": event.group,
+                "direction": event.direction,
+                "lag": event.lag,
+                "desired": event.desired,
+                "actual": event.actual,
+                "reason": event.reason,
+            }
+            for event in view.scaling
+        ],
     }

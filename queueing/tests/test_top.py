@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 import redis
@@ -18,6 +19,8 @@ from queueing.brokers.redis_streams import RedisStreamsBroker
 from queueing.conf import make_broker
 from queueing.console import selectors
 from queueing.console.reading import Reader, Reading
+from queueing.message import new_id
+from queueing.models import ScaleEvent
 from queueing.terminal.frame import Frame
 from queueing.terminal.sparkline import sparkline
 from queueing.terminal.view import View, look
@@ -105,6 +108,24 @@ def test_json_is_the_sample_itself(broker: RedisStreamsBroker) -> None:
     assert sample["snapshot"]["total"]["lag"] == sum(group["lag"] for group in sample["snapshot"]["groups"]) > 0
     assert sample["stale"] is False
     assert sample["lag_last_60_s"][-1] == sample["snapshot"]["total"]["lag"]
+
+
+def test_the_last_decisions_of_the_autoscaler_stand_below_with_their_reasons(client: redis.Redis) -> None:
+    for minute, reason in enumerate(
+        ["lag 12,000 is above 10,000", "the group is at its cap\x1b[2J of 1,000 a second" * 3]
+    ):
+        ScaleEvent.objects.create(
+            id=new_id(), at=datetime(2026, 11, 20, 12, minute, tzinfo=UTC), group="orders", direction="up", lag=12_000,
+            slope_per_s=1, acked_per_s=1, produced_per_s=2, desired=2, actual=1, reason=reason, supervisor="a",
+        )  # fmt: skip
+
+    frame, sample = top("--once"), json.loads(top("--json"))
+
+    newest, before = frame.splitlines()[-2:]
+    assert newest.startswith("12:01:00  orders up, 2 wanted: the group is at its cap\\u001b[2J")
+    assert before == "12:00:00  orders up, 2 wanted: lag 12,000 is above 10,000"
+    assert max(map(len, frame.splitlines())) <= 80
+    assert [event["reason"] for event in sample["scaling"]][1] == "lag 12,000 is above 10,000"
 
 
 def test_where_nobody_can_watch_it_says_what_to_ask_for() -> None:
