@@ -54,11 +54,17 @@ class Env(BaseSettings):
         description="where nginx tells the web what it counted: unix:/path or http://host:port; empty: nowhere",
     )
     user_rate: float = Field(
-        default=10, ge=0, description="attempts a second of one shopper to buy in one sale; 0: any number"
+        default=10,
+        ge=0,
+        description="attempts a second of one shopper to buy in one sale, and as many to get a pass or a place;"
+        " 0: any number",
     )
     user_burst: int = Field(default=20, ge=1, description="how many of them at once")
     address_rate: float = Field(
-        default=50, ge=0, description="attempts a second from one address to buy in one sale; 0: any number"
+        default=50,
+        ge=0,
+        description="attempts a second from one address to buy in one sale, and as many for passes and places;"
+        " 0: any number",
     )
     address_burst: int = Field(default=200, ge=1, description="how many of them at once")
     sign_in_rate: float = Field(

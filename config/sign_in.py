@@ -7,17 +7,14 @@ and whoever guesses passwords tries thousands.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from math import ceil
-from pathlib import Path
 
-import redis
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from config.errors import too_often
-from inventory import link
-from queueing.brokers.lua import load
+from inventory import rates
+from inventory.link import GateUnavailable
 
 PATHS = {"/login", "/register", "/admin/login/"}
 
@@ -45,13 +42,8 @@ def _take_one(address: str) -> int:
 
     Redis being away shuts nobody out: sessions and orders live in PostgreSQL, and the gateway's limit holds.
     """
+    per_s, burst = settings.SIGN_IN_RATE
     try:
-        return int(_script(settings.REDIS_URL)(keys=[bucket_of(address)], args=settings.SIGN_IN_RATE))
-    except redis.RedisError:
+        return rates.wait_ms(bucket_of(address), per_s=per_s, burst=burst)
+    except GateUnavailable:
         return 0
-
-
-@cache
-def _script(url: str) -> Callable[..., int]:
-    script: Callable[..., int] = link.client().register_script(load(Path(__file__).parent / "lua" / "take_one.lua"))
-    return script

@@ -22,6 +22,8 @@ one script which decides reaches them and the admission log together.
     gate:{orders.placed:<sale>}:rate:user:<user id>, …:rate:address:<client's address>
                                          string when this one's attempts will have been forgotten, in microseconds;
                                                 expires then (admit.lua makes the names)
+    gate:{orders.placed:<sale>}:rate:asked:user:<user id>, …:rate:asked:address:<client's address>
+                                         string the same of questions for a puzzle, a pass and a place in line
     gate:{orders.placed:<sale>}:once:<name>
                                          string its name was said in this sale (a spent proof of work); expires
 """
@@ -65,6 +67,10 @@ def claims(sale_id: int) -> str:
 
 def once(sale_id: int, name: str) -> str:
     return f"{gate(sale_id)}:once:{name}"
+
+
+def asked(sale_id: int, whose: str, who: int | str) -> str:
+    return f"{gate(sale_id)}:rate:asked:{whose}:{who}"
 
 
 def draft(key: str, nonce: str) -> str:

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
+
 from inventory import keys, link
 from inventory.script import script
 
@@ -37,9 +39,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """word: joined | claimed | left | not_in_line | turn_lapsed | no_room | room_closed | ended | missing.
+    """word: joined | claimed | left | not_in_line | turn_lapsed | no_room | room_closed | ended | missing
+    | rate_limited.
 
-    number: -1 for none.
+    number: -1 for none; milliseconds to wait for who is rate_limited.
     """
 
     word: str
@@ -63,31 +66,33 @@ def place_of(number: int, *, before: int, seed: Sequence[int]) -> int:
             return number
 
 
-async def join(*, sale_id: int, user_id: int) -> Joined:
+async def join(*, sale_id: int, user_id: int, client: str = "") -> Joined:
     """A number for this user, or the one it has.
+
+    client: the address it comes from, whose questions are counted; '' is nobody's.
 
     Raises:
         GateUnavailable: unknown; ask again, it gives the same number.
     """
     async with link.bounded():
-        return _joined(await script("join").arun(_keys(sale_id), ["join", user_id]))
+        return _joined(await script("join").arun(_keys(sale_id), _question("join", user_id, client)))
 
 
-async def leave(*, sale_id: int, user_id: int) -> Joined:
+async def leave(*, sale_id: int, user_id: int, client: str = "") -> Joined:
     """Give the number back. Its turn is given on when it comes."""
     async with link.bounded():
-        return _joined(await script("join").arun(_keys(sale_id), ["leave", user_id]))
+        return _joined(await script("join").arun(_keys(sale_id), _question("leave", user_id, client)))
 
 
-def join_sync(*, sale_id: int, user_id: int) -> Joined:
+def join_sync(*, sale_id: int, user_id: int, client: str = "") -> Joined:
     """As `join`, for code without an event loop."""
     with link.gate_errors():
-        return _joined(script("join").run(_keys(sale_id), ["join", user_id]))
+        return _joined(script("join").run(_keys(sale_id), _question("join", user_id, client)))
 
 
-def leave_sync(*, sale_id: int, user_id: int) -> Joined:
+def leave_sync(*, sale_id: int, user_id: int, client: str = "") -> Joined:
     with link.gate_errors():
-        return _joined(script("join").run(_keys(sale_id), ["leave", user_id]))
+        return _joined(script("join").run(_keys(sale_id), _question("leave", user_id, client)))
 
 
 def look_sync(*, sale_id: int, user_id: int) -> Joined:
@@ -105,6 +110,11 @@ def read_line(sale_id: int) -> Line | None:
     mode, serving, joined, before, turns_per_s, turn_s, seed = reply
     drawn = tuple(int(key) for key in seed.split(b",")) if seed else ()
     return Line(mode.decode(), serving, joined, before, turns_per_s, turn_s, drawn)
+
+
+def _question(word: str, user_id: int, client: str) -> list[str | int | float]:
+    """ARGV of join.lua."""
+    return [word, user_id, *settings.RATE_PER_USER, *settings.RATE_PER_ADDRESS, client]
 
 
 def _keys(sale_id: int) -> list[str]:

@@ -8,8 +8,9 @@ from math import ceil
 from typing import TypeAlias
 
 import msgspec
+from django.conf import settings
 
-from inventory import gate, room
+from inventory import gate, rates, room
 from inventory.gate import Decision, GateUnavailable
 from orders.errors import Refused
 from orders.tokens import Receipt
@@ -97,6 +98,24 @@ def recall(*, sale_id: int, user_id: int, idempotency_key: str) -> Admission | N
     return Admission(receipt, now.place_of(receipt) if now else 0)
 
 
+def count_question(*, sale_id: int, user_id: int | None = None, client: str = "") -> None:
+    """One more question before the order itself, for a puzzle or a pass: of this shopper, or from this address.
+
+    Redis being away shuts nobody out here: without it there is no pass.
+
+    Raises:
+        Refused: too many.
+    """
+    bucket, (per_s, burst) = (
+        (rates.of_address(sale_id, client), settings.RATE_PER_ADDRESS)
+        if user_id is None
+        else (rates.of_user(sale_id, user_id), settings.RATE_PER_USER)
+    )
+    with contextlib.suppress(GateUnavailable):
+        if wait_ms := rates.wait_ms(bucket, per_s=per_s, burst=burst):
+            raise Refused("rate_limited", retry_after_s=ceil(wait_ms / 1000))
+
+
 def spend(*, sale_id: int, name: str, for_s: int) -> bool:
     """Whether this name was unspent. It is remembered for so many seconds."""
     try:
@@ -105,26 +124,26 @@ def spend(*, sale_id: int, name: str, for_s: int) -> bool:
         raise Refused("unavailable") from error
 
 
-async def join_line(*, sale_id: int, user_id: int) -> Place:
+async def join_line(*, sale_id: int, user_id: int, client: str = "") -> Place:
     """A number in the sale's waiting room, or the one this user has.
 
     Raises:
         Refused: there is none to be had, and why; `unavailable`: unknown, ask again.
     """
     try:
-        return _in_line(await room.join(sale_id=sale_id, user_id=user_id))
+        return _in_line(await room.join(sale_id=sale_id, user_id=user_id, client=client))
     except GateUnavailable as error:
         raise Refused("unavailable") from error
 
 
-async def leave_line(*, sale_id: int, user_id: int) -> Place:
+async def leave_line(*, sale_id: int, user_id: int, client: str = "") -> Place:
     """Give the number back; its turn goes to somebody else.
 
     Raises:
         Refused: as in `join_line`.
     """
     try:
-        return _in_line(await room.leave(sale_id=sale_id, user_id=user_id))
+        return _in_line(await room.leave(sale_id=sale_id, user_id=user_id, client=client))
     except GateUnavailable as error:
         raise Refused("unavailable") from error
 
@@ -146,18 +165,18 @@ def place_of(number: int, line: Line) -> int:
     return room.place_of(number, before=line.before, seed=line.seed)
 
 
-def join_line_sync(*, sale_id: int, user_id: int) -> Place:
+def join_line_sync(*, sale_id: int, user_id: int, client: str = "") -> Place:
     """As `join_line`, for code without an event loop."""
     try:
-        return _in_line(room.join_sync(sale_id=sale_id, user_id=user_id))
+        return _in_line(room.join_sync(sale_id=sale_id, user_id=user_id, client=client))
     except GateUnavailable as error:
         raise Refused("unavailable") from error
 
 
-def leave_line_sync(*, sale_id: int, user_id: int) -> Place:
+def leave_line_sync(*, sale_id: int, user_id: int, client: str = "") -> Place:
     """As `leave_line`, for code without an event loop."""
     try:
-        return _in_line(room.leave_sync(sale_id=sale_id, user_id=user_id))
+        return _in_line(room.leave_sync(sale_id=sale_id, user_id=user_id, client=client))
     except GateUnavailable as error:
         raise Refused("unavailable") from error
 
@@ -165,6 +184,8 @@ def leave_line_sync(*, sale_id: int, user_id: int) -> Place:
 def _in_line(found: Place) -> Place:
     if found.word == "missing":
         raise Refused("unknown_sale")
+    if found.word == "rate_limited":
+        raise Refused("rate_limited", retry_after_s=ceil(found.number / 1000))
     if found.word in ("room_closed", "ended"):
         raise Refused(found.word)
     return found

@@ -19,7 +19,7 @@ from django.http.request import RawPostDataException
 from ninja import Router
 from ninja.utils import check_csrf
 
-from orders import answers, cookies, human_check, line, purchase, selectors
+from orders import admission, answers, cookies, human_check, line, purchase, selectors
 from orders.errors import Refused
 from orders.openapi import described
 from orders.purchase import Ask
@@ -43,27 +43,39 @@ def logged_in(request: HttpRequest) -> AbstractBaseUser:
     return request.user
 
 
-def logged_in_here(request: HttpRequest) -> AbstractBaseUser:
-    """The session's user, with a CSRF token that proves the request came from our pages.
+def asks(request: HttpRequest) -> AbstractBaseUser:
+    """The session's user, who wants something of a sale, and not too often. Too many from one address are refused
+    before the session is looked up."""
+    admission.count_question(sale_id=_sale_of(request), client=request.META.get("REMOTE_ADDR", ""))
+    user = logged_in(request)
+    admission.count_question(sale_id=_sale_of(request), user_id=user.pk)
+    return user
+
+
+def asks_here(request: HttpRequest) -> AbstractBaseUser:
+    """The same, with a CSRF token that proves the request came from our pages.
 
     django-ninja exempts its views from CSRF, and checks it only in cookie authentication of its own.
     """
-    user = logged_in(request)
+    user = asks(request)
     if check_csrf(request) is not None:  # compares a cookie with a header: no I/O
         raise Refused("csrf_failed")
     return user
 
 
-@router.get(
-    "/sales/{int:sale_id}/challenge", url_name="challenge", auth=logged_in, openapi_extra=described("challenge")
-)
+def _sale_of(request: HttpRequest) -> int:
+    assert request.resolver_match is not None
+    return int(request.resolver_match.kwargs["sale_id"])
+
+
+@router.get("/sales/{int:sale_id}/challenge", url_name="challenge", auth=asks, openapi_extra=described("challenge"))
 def challenge(request: BuyerRequest, sale_id: int) -> HttpResponse:
     """The human check: an ALTCHA puzzle for this buyer, session and sale. Solve it while you wait for the start."""
     found = human_check.begin(sale_id=sale_id, user_id=request.auth.pk, session_key=_session_key(request))
     return answers.as_http(answers.answered(200, found))
 
 
-@router.post("/sales/{int:sale_id}/pass", url_name="pass", auth=logged_in_here, openapi_extra=described("pass"))
+@router.post("/sales/{int:sale_id}/pass", url_name="pass", auth=asks_here, openapi_extra=described("pass"))
 def take_pass(request: BuyerRequest, sale_id: int) -> HttpResponse:
     """A solved puzzle earns the pass that orders of this sale carry. A puzzle is good for one pass."""
     made = human_check.end(

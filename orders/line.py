@@ -27,7 +27,7 @@ async def _answer(ask: Ask, act: Callable[..., Awaitable[Place]]) -> Answer:
         user_id, holds = bearer(ask)
         if not holds:
             raise Refused("pass_expired")
-        place = await act(sale_id=ask.sale_id, user_id=user_id)
+        place = await act(sale_id=ask.sale_id, user_id=user_id, client=ask.client)
     except Refused as why:
         return answers.refused(why)
     return answers.answered(200, InLine(place.word, place.number))

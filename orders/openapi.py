@@ -27,14 +27,16 @@ ANSWERS: dict[str, dict[int, type[msgspec.Struct]]] = {
     "line": {200: InLine},
 }
 REFUSALS = {
-    "challenge": ["not_logged_in", "unknown_sale", "unavailable"],
-    "pass": ["not_logged_in", "csrf_failed", "bad_proof", "unavailable", *UNREADABLE],
+    "challenge": ["not_logged_in", "unknown_sale", "rate_limited", "unavailable"],
+    "pass": ["not_logged_in", "csrf_failed", "bad_proof", "rate_limited", "unavailable", *UNREADABLE],
     "order": [
         *("no_pass", "pass_expired", "bad_pass", "missing_idempotency_key", "idempotency_conflict", *UNREADABLE),
         *("unknown_sale", "not_started", "ended", "paused", "over_limit", "rate_limited", "queue_full", "unavailable"),
         *("room_closed", "not_in_line", "turn_lapsed", "not_your_turn"),
     ],
-    "line": ["no_pass", "pass_expired", "bad_pass", "unknown_sale", "ended", "room_closed", "unavailable"],
+    "line": [
+        *("no_pass", "pass_expired", "bad_pass", "unknown_sale", "ended", "room_closed", "rate_limited", "unavailable"),
+    ],
 }
 BODIES: dict[str, type[msgspec.Struct]] = {"pass": Solved, "order": Purchase}
 

@@ -67,7 +67,7 @@ def _line(request: HttpRequest, sale_id: int, act: Callable[..., object]) -> Htt
         return redirect_to_login(page)
     services.let_go_of_the_database()
     try:
-        act(sale_id=sale_id, user_id=request.user.pk)
+        act(sale_id=sale_id, user_id=request.user.pk, client=request.META.get("REMOTE_ADDR", ""))
     except Refused as refused:
         if refused.code == "unknown_sale":
             raise Http404 from refused

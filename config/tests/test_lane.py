@@ -161,6 +161,17 @@ class TestTheLine:
         assert by_django(*leave).body == b'{"status":"not_in_line","number":-1}'
         assert by_django(*ask).body == b'{"status":"joined","number":1}'
 
+    def test_who_asks_too_often_for_a_place_is_told_so_at_either_door(self, browser, valkey, open_sale, settings):  # noqa: F811
+        settings.RATE_PER_USER = (0.01, 2)
+        open_sale(**self.ROOM)
+        ask = (browser, "POST", "/api/sales/7/line", b"", own_pass(browser))
+        assert by_the_lane(*ask) == by_django(*ask)
+
+        told = [by_django(*ask), by_the_lane(*ask)]
+
+        assert [(each.status, b"rate_limited" in each.body) for each in told] == [(429, True)] * 2
+        assert all(1 <= int(each.headers["retry-after"]) <= 100 for each in told)
+
     def test_an_order_waits_for_its_turn(self, browser, valkey, open_sale):  # noqa: F811
         open_sale(**self.ROOM, starts=-1)
         order = (browser, "POST", "/api/sales/7/orders", ONE, {**KEY, **own_pass(browser)})

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from inventory import gate, keys
+from inventory import gate, keys, room
 
 ADA, BEN = 1, 2
 
@@ -105,3 +105,33 @@ def test_a_rate_of_zero_is_no_limit(open_sale, settings):
     open_sale(stock=100, limit=100)
 
     assert {attempt(ADA, f"first-try-{n}", "203.0.113.7").outcome for n in range(30)} == {"admitted"}
+
+
+@pytest.fixture
+def waiting_room(open_sale, valkey):
+    open_sale(stock=100, limit=100)
+    valkey.hset(keys.gate(7), mapping={"room": "on", "turns_per_s": 1, "turn_s": 60, "seed": "1,2,3,4,5,6"})
+
+
+def test_places_in_line_are_asked_for_three_times_at_once_and_five_from_one_address(waiting_room):
+    hers = [room.join_sync(sale_id=7, user_id=ADA, client="203.0.113.7") for _ in range(4)]
+    theirs = [room.join_sync(sale_id=7, user_id=user, client="203.0.113.7").word for user in range(10, 14)]
+
+    assert [place.word for place in hers] == ["joined"] * 3 + ["rate_limited"]
+    assert 0 < hers[3].number <= 1_000, "milliseconds to wait"
+    assert theirs == ["joined"] * 2 + ["rate_limited"] * 2
+    assert room.leave_sync(sale_id=7, user_id=ADA).word == "rate_limited"
+    assert room.join_sync(sale_id=7, user_id=BEN, client="203.0.113.8").word == "joined", "another address"
+    assert attempt(ADA, "first-try", "203.0.113.7").outcome != "rate_limited", "buying is counted apart"
+
+
+def test_who_asks_too_often_for_a_place_writes_nothing_and_looking_is_free(waiting_room, valkey):
+    for _ in range(3):
+        room.join_sync(sale_id=7, user_id=ADA, client="203.0.113.7")
+    before = {name: valkey.dump(name) for name in valkey.keys()}  # noqa: SIM118
+
+    said = {room.join_sync(sale_id=7, user_id=ADA, client="203.0.113.7").word for _ in range(20)}
+
+    assert said == {"rate_limited"}
+    assert {name: valkey.dump(name) for name in valkey.keys()} == before  # noqa: SIM118
+    assert {room.look_sync(sale_id=7, user_id=ADA).word for _ in range(20)} == {"joined"}

@@ -217,3 +217,35 @@ def test_without_redis_nobody_gets_a_pass(browser, valkey, open_sale, settings):
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
 
     assert code(ask_for_a_pass(browser, solved)) == (503, "unavailable")
+
+
+@pytest.mark.django_db
+def test_a_shopper_has_three_questions_at_once_and_another_has_their_own(browser, boris, valkey, open_sale, settings):
+    settings.RATE_PER_USER = (0.01, 3)
+    open_sale()
+    other = Client()
+    other.force_login(boris)
+
+    *_, puzzle = [browser.get("/api/sales/7/challenge").json() for _ in range(3)]
+    refused = ask_for_a_pass(browser, solve(puzzle))
+
+    assert code(refused) == (429, "rate_limited")
+    assert 1 <= int(refused["Retry-After"]) <= 100
+    assert not valkey.keys("gate:*:once:*"), "the proof is not spent"
+    assert other.get("/api/sales/7/challenge").status_code == 200
+
+
+@pytest.mark.django_db
+def test_too_many_from_one_address_are_refused_before_their_session_is_looked_up(
+    browser, valkey, open_sale, settings, django_assert_num_queries
+):
+    settings.RATE_PER_ADDRESS = (0.01, 2)
+    open_sale()
+    for _ in range(2):
+        assert browser.get("/api/sales/7/challenge").status_code == 200
+
+    with django_assert_num_queries(0):
+        refused = [browser.get("/api/sales/7/challenge"), ask_for_a_pass(browser, "x")]
+
+    assert {code(response) for response in refused} == {(429, "rate_limited")}
+    assert browser.get("/api/sales/7/challenge", REMOTE_ADDR="203.0.113.9").status_code == 200

@@ -83,7 +83,10 @@ def test_drill_12_one_proof_at_two_webs_is_one_pass_and_one_pass_fifty_times_is_
         for n in range(50)
     ])  # fmt: skip
 
-    assert Counter(reply.status for reply in passes) == {201: 1, 403: 49}
+    told = Counter(reply.status for reply in passes)
+    assert told[201] == 1
+    assert told[403] >= 10, "spent already"
+    assert told[201] + told[403] + told[429] == 50, "or too often: one shopper has twenty questions at once"
     earned = next(reply.body["pass"] for reply in passes if reply.status == 201)
     used = together([
         partial(order, front.house, front.doors[n % 2], sale, ada, Sale_Pass=earned) for n in range(50)
