@@ -13,6 +13,7 @@ from benchmarks import catch_up, machine, memory, orders, outbox, per_message, q
 from benchmarks.lane import rows as lane
 from benchmarks.peers import OURS, PEERS
 from benchmarks.row import Row
+from benchmarks.scaled import run as scaled
 from benchmarks.table import HEAD, line
 from config.stack.servers import Valkey
 
@@ -91,6 +92,20 @@ def test_a_live_group_is_timed_beside_a_replay_by_processes_of_their_own(
     assert well_formed([p99, median])
     assert (p99.target, median.target, median.at_most) == (None, 2.0, True)
     assert p99.ours >= median.ours
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_backlog_is_drained_by_consumers_that_grow_and_are_few_again(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = connection.get_connection_params()
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://{mine['user']}@/{mine['dbname']}?host={mine['host']}")
+    soon = {"up": 100, "down": 10, "drain_target_s": 0.1, "up_pause_s": 0.1, "down_pause_s": 0.1}
+
+    drained, reacted, rested = scaled.rows(redis_url, messages=1200, alone_s=0.5, **soon)
+
+    assert well_formed([drained, reacted, rested])
+    assert (drained.target, reacted.at_most, rested.at_most) == (4.0, True, True)
 
 
 def test_a_worker_process_of_ours_finishes_its_count(redis_url: str) -> None:

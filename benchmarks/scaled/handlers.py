@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from queueing.autoscaler.limits import Limits
 from queueing.subscription import Subscription
 
 GROUP = "scaled"
+SCALING = "BENCH_SCALING"  # the limits it is run with, as JSON
 BATCH, TAKES_S = 10, 0.02
 
 
@@ -19,5 +21,5 @@ def wait(parcels: Sequence[Parcel]) -> None:
 
 
 SUBSCRIPTION = Subscription(
-    GROUP, {Parcel: wait}, batch_size=BATCH, scaling=Limits(most=int(os.environ.get("BENCH_MOST", "8")))
+    GROUP, {Parcel: wait}, batch_size=BATCH, scaling=Limits(**json.loads(os.environ.get(SCALING, "{}")))
 )

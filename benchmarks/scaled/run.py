@@ -6,12 +6,13 @@ something, the last message acknowledged, the least number of consumers again.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,25 +21,31 @@ import redis
 
 from benchmarks.parcel import TOPIC, parcels
 from benchmarks.row import Row
-from benchmarks.scaled.handlers import BATCH, GROUP, TAKES_S
+from benchmarks.scaled.handlers import BATCH, GROUP, SCALING
 from queueing.brokers.redis_streams import RedisStreamsBroker
+from queueing.message import Message
 from queueing.topic import Topic
 
 BASE = Path(__file__).resolve().parents[2]
 TOPICS = {TOPIC: Topic(TOPIC, partitions=4)}
 MESSAGES, ALONE_S = 100_000, 8.0
+LOOK_S = 0.1
 REACT_WITHIN_S, REST_WITHIN_S, WITHIN_S = 5.0, 60.0, 300.0
 
 
-def rows(redis_url: str, *, messages: int = MESSAGES, alone_s: float = ALONE_S, rest: bool = True) -> Iterator[Row]:
-    """Needs Django set up and queueing's tables there. alone_s: one consumer's rate is that of so many seconds."""
+def rows(redis_url: str, *, messages: int = MESSAGES, alone_s: float = ALONE_S, **limits: float) -> Iterator[Row]:
+    """Needs Django set up and queueing's tables there.
+
+    alone_s: one consumer's rate is that of so many seconds. limits: of the group, where not the autoscaler's own.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        bench = _Bench(redis_url, Path(folder))
+        bench = _Bench(redis_url, Path(folder), limits)
         with bench.autoscaler(most=1):
             alone = bench.rate(messages, over_s=alone_s)
         with bench.autoscaler(most=8):
-            bench.pile_up(messages)
+            made = parcels(messages)
             began = time.monotonic()
+            bench.pile_up(made)
             _until(lambda: bench.at_work() > 1)
             reacted_s = time.monotonic() - began
             _until(lambda: bench.acked() >= messages)
@@ -51,36 +58,21 @@ def rows(redis_url: str, *, messages: int = MESSAGES, alone_s: float = ALONE_S, 
                 alone,
                 4.0,
             )
-            limit = "the most it may take"
-            yield Row(
-                "from lag to a 2nd consumer at work",
-                "ms",
-                reacted_s * 1000,
-                limit,
-                REACT_WITHIN_S * 1000,
-                1.0,
-                at_most=True,
-            )
-            if rest:
-                empty = time.monotonic()
-                _until(lambda: bench.consumers() == 1)
-                rested_s = time.monotonic() - empty
-                yield Row(
-                    "from empty to one consumer again",
-                    "ms",
-                    rested_s * 1000,
-                    limit,
-                    REST_WITHIN_S * 1000,
-                    1.0,
-                    at_most=True,
-                )
+            yield _within("from lag to a 2nd consumer at work", reacted_s, REACT_WITHIN_S)
+            empty = time.monotonic()
+            _until(lambda: bench.consumers() == 1)
+            yield _within("from empty to one consumer again", time.monotonic() - empty, REST_WITHIN_S)
         bench.client.flushdb()
 
 
+def _within(name: str, seconds: float, limit_s: float) -> Row:
+    return Row(name, "ms", seconds * 1000, "the longest it may take", limit_s * 1000, 1.0, at_most=True)
+
+
 class _Bench:
-    def __init__(self, url: str, folder: Path) -> None:
+    def __init__(self, url: str, folder: Path, limits: Mapping[str, float]) -> None:
         self.client: Any = redis.Redis.from_url(url)
-        self.url, self.folder = url, folder
+        self.url, self.folder, self.limits = url, folder, limits
         self.broker = RedisStreamsBroker(TOPICS, url=url)
 
     @contextmanager
@@ -91,7 +83,7 @@ class _Bench:
             **os.environ,
             "REDIS_URL": self.url,
             "DJANGO_SETTINGS_MODULE": "benchmarks.scaled.settings",
-            "BENCH_MOST": str(most),
+            SCALING: json.dumps({**self.limits, "most": most}),
         }
         with ExitStack() as stack:
             said = stack.enter_context((self.folder / "said").open("wb"))
@@ -103,17 +95,17 @@ class _Bench:
                 raise RuntimeError((self.folder / "said").read_text()[-2000:])
             yield
 
-    def pile_up(self, messages: int) -> None:
-        for start in range(0, messages, 5_000):
-            self.broker.produce(parcels(min(5_000, messages - start)))
+    def pile_up(self, messages: Sequence[Message]) -> None:
+        for start in range(0, len(messages), 5_000):
+            self.broker.produce(messages[start : start + 5_000])
 
     def rate(self, messages: int, *, over_s: float) -> float:
         """Messages a second that are acknowledged of such a backlog."""
-        self.pile_up(messages)
+        self.pile_up(parcels(messages))
         _until(lambda: self.acked() > 10 * BATCH)
         began, before = time.monotonic(), self.acked()
         while time.monotonic() < began + over_s and self.acked() < messages:
-            time.sleep(TAKES_S)
+            time.sleep(LOOK_S)
         return (self.acked() - before) / (time.monotonic() - began)
 
     def acked(self) -> int:
@@ -132,7 +124,7 @@ def _until(condition: Callable[[], bool]) -> None:
     while not condition():
         if time.monotonic() > deadline:
             raise RuntimeError(f"not within {WITHIN_S:.0f} s")
-        time.sleep(0.05)
+        time.sleep(LOOK_S)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -88,7 +88,9 @@ def beats_from(fields: Mapping[bytes, bytes]) -> dict[str, Beat]:
 def state_from(fields: Mapping[bytes, bytes], now_ms: int) -> State:
     """What the store keeps of a group. A hold that is over, and a wish to drain that is, are none."""
     texts = {name.decode(): value.decode() for name, value in fields.items()}
-    hold = msgspec.json.decode(texts["hold"], type=Hold) if "hold" in texts else None
+    hold = None
+    with suppress(KeyError, msgspec.DecodeError):
+        hold = msgspec.json.decode(texts["hold"], type=Hold)
     wishes = {name.removeprefix(DRAIN): int(until) for name, until in texts.items() if name.startswith(DRAIN)}
     return State(
         serial=int(texts.get("serial", 0)),

@@ -69,13 +69,14 @@ class Supervisor:
                 if self._clock() >= next_look:
                     self.look()
                     next_look = max(next_look + EVERY_S, self._clock())
-                due_in_s = min(crew.due_in_s for crew in self.crews.values())
+                due_in_s = min((crew.due_in_s for crew in self.crews.values()), default=EVERY_S)
                 wake.wait(min(due_in_s, max(0.0, next_look - self._clock())))
                 self.turn()
-            self._say_goodbye()
+            deadline = self._clock() + STOP_WITHIN_S
             for crew in self.crews.values():
                 crew.aim(0)
-            deadline = self._clock() + STOP_WITHIN_S
+            self.turn()
+            self._say_goodbye()
             while self.turn() and self._clock() < deadline:
                 wake.wait(0.2)
             self.kill()

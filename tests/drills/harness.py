@@ -148,7 +148,7 @@ class House:
                 return process
             return None
 
-        return until(send, f"{name} does not run")
+        return until(send, lambda: f"{name} does not run\n{self.last_words()}")
 
     def wait_until_ended(self, process: psutil.Process, *, within_s: float = 20) -> None:
         def has_ended() -> bool:
@@ -160,13 +160,19 @@ class House:
 
     @contextlib.contextmanager
     def held(self, name: str) -> Any:
-        """While inside, the process of this name is not started again."""
+        """While inside, the process of this name is not started again. Afterwards it runs."""
         hold = self.folder / "hold" / name
         hold.touch()
         try:
             yield
         finally:
             hold.unlink()
+        until(lambda: self._runs(name), lambda: f"{name} does not run again\n{self.last_words()}")
+
+    def _runs(self, name: str) -> bool:
+        with contextlib.suppress(psutil.Error, OSError, ValueError):
+            return self.process(name).status() != psutil.STATUS_ZOMBIE
+        return False
 
     def arm(self, name: str, points: Sequence[str]) -> None:
         """Its next lives end at these crash points, one life each. The present life goes on."""

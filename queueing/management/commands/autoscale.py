@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import signal
 import sys
+import threading
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -20,7 +21,10 @@ from queueing.consumer import consume
 from queueing.management.commands.consume import with_lease
 from queueing.subscription import Subscription
 
-CAN_FORK = sys.platform != "darwin"  # its system libraries do not survive a fork
+
+def can_fork() -> bool:
+    """macOS's system libraries do not survive a fork, and a thread (OpenTelemetry starts one) is not forked with us."""
+    return sys.platform != "darwin" and threading.active_count() == 1
 
 
 class Command(BaseCommand):
@@ -35,7 +39,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, lease: float | None, spawn: bool, **options: Any) -> None:
         groups = {group: with_lease(declared, lease) for group, declared in sorted(subscriptions().items())}
-        nursery = self.forking(groups) if CAN_FORK and not spawn else spawning(lease)
+        nursery = self.forking(groups) if can_fork() and not spawn else spawning(lease)
         supervisor = self.supervisor(nursery, groups)
         for number in STOPPING:
             signal.signal(number, lambda *_: supervisor.stop())

@@ -65,6 +65,13 @@ class Autoscaler:
             self.process.wait(timeout=20)
 
 
+def hold(crew: Crew, consumers: int) -> None:
+    """As queueing.autoscaler.asking.hold does, which knows the shop's groups only."""
+    until_ms = int(crew.broker.redis.time()[0]) * 1000 + 60_000
+    held = Hold(consumers=consumers, until_ms=until_ms)
+    crew.broker.redis.hset(keys.scale(GROUP), "hold", msgspec.json.encode(held))
+
+
 Start = Callable[..., Autoscaler]
 
 
@@ -94,8 +101,7 @@ def test_a_life_of_the_autoscaler(crew: Crew, start: Start) -> None:
     scaler.until(lambda: len(scaler.at_work()) == 4, "its most at work")
 
     # Fewer are wanted in the middle of the work: who is told to leave finishes first, and nothing comes twice.
-    hold = Hold(consumers=1, until_ms=int(crew.broker.redis.time()[0]) * 1000 + 60_000)
-    crew.broker.redis.hset(keys.scale(GROUP), "hold", msgspec.json.encode(hold))
+    hold(crew, 1)
     scaler.until(lambda: scaler.consumers() == [first], "the others have left")
     assert crew.total()["lag"] > 0, "there was work left"
     assert crew.total()["in_flight"] <= 2, "the batch of the one that stays"
@@ -131,27 +137,36 @@ def test_a_life_of_the_autoscaler(crew: Crew, start: Start) -> None:
     assert ScaleEvent.objects.filter(direction="replaced").count() >= 2
 
 
-@pytest.mark.parametrize("options", [(), ("--spawn",)], ids=["forked", "spawned"])
-def test_consumers_leave_by_themselves_when_their_supervisor_is_killed(
-    crew: Crew, start: Start, options: tuple[str, ...]
+def test_two_share_a_group_and_when_one_is_killed_its_consumers_leave_and_the_other_takes_over(
+    crew: Crew, start: Start
 ) -> None:
-    scaler = start(*options)
-    crew.order(40)
-    scaler.until(lambda: len(crew.served()) > 2, "at work")
-    children = scaler.consumers()
+    ada, sam = start(), start()
+    hold(crew, 2)
+    for scaler in (ada, sam):
+        scaler.until(lambda scaler=scaler: len(scaler.consumers()) == 1, "one each")
+    crew.order(60)
+    ada.until(lambda: len({pid for _, pid in crew.served()}) == 2, "both at work")
+    (hers,) = ada.consumers()
+
+    ada.process.kill()
+    ada.process.wait()
+    hers.wait(timeout=10)
+    sam.until(lambda: len(sam.consumers()) == 2, "her share taken over")
+
+    crew.wait_for_rest()
+    crew.each_was_served_once()
+    assert " took over " not in sam.said(), "hers finished its batch and settled it"
+
+
+def test_a_consumer_that_is_a_program_of_its_own_leaves_with_its_supervisor_too(crew: Crew, start: Start) -> None:
+    scaler = start("--spawn")
+    crew.order(20)
+    scaler.until(lambda: crew.served(), "at work")
+    (only,) = scaler.consumers()
 
     scaler.process.kill()
     scaler.process.wait()
-    _, alive = psutil.wait_procs(children, timeout=10)
+    only.wait(timeout=10)
 
-    assert children
-    assert not alive
-    served = len(crew.served())
-    assert crew.total()["in_flight"] == 0, "they finished their batches and settled them"
-    assert served < crew.ordered
-
-    # A new one goes on where they stopped.
-    again = start()
-    crew.wait_for_rest()
-    crew.each_was_served_once()
-    assert " took over " not in again.said()
+    assert crew.total()["in_flight"] == 0
+    assert len(crew.served()) < crew.ordered, "it left before everything was done"
