@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -136,10 +137,14 @@ class SaleAdmin(ModelAdmin):
         sale = get_object_or_404(Sale.objects.select_related("product"), pk=object_id)
         form = AddStockForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
-            addition = services.add_stock(sale=sale, quantity=form.cleaned_data["quantity"])
-            self.log_change(request, sale, f"Added {addition.quantity} units.")
-            messages.success(request, f"{addition.quantity} more units are on their way to the gate.")
-            return redirect(reverse("admin:shop_sale_change", args=[sale.pk]))
+            try:
+                addition = services.add_stock(sale=sale, quantity=form.cleaned_data["quantity"])
+            except ValidationError as error:
+                form.add_error("quantity", error)
+            else:
+                self.log_change(request, sale, f"Added {addition.quantity} units.")
+                messages.success(request, f"{addition.quantity} more units are on their way to the gate.")
+                return redirect(reverse("admin:shop_sale_change", args=[sale.pk]))
         context = {
             **self.admin_site.each_context(request),
             "title": "Add stock",

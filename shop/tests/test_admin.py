@@ -113,6 +113,16 @@ def test_a_bad_number_adds_nothing(operator, make_sale, quantity):
     assert not StockAddition.objects.exists()
 
 
+def test_adding_to_a_sale_that_is_over_is_refused_in_words(operator, make_sale):
+    sale = make_sale(starts_in=timedelta(hours=-3))
+
+    answer = operator.post(f"/admin/shop/sale/{sale.pk}/add-stock/", {"quantity": 5})
+
+    assert answer.status_code == 200
+    assert "This sale is over: nobody could buy what is added now." in answer.content.decode()
+    assert not StockAddition.objects.exists()
+
+
 def test_who_may_only_look_cannot_add_stock(client, make_sale, django_user_model):
     from django.contrib.auth.models import Permission
 
