@@ -115,12 +115,12 @@ local function decide(user, key, quantity, order, message, address, headers)
     cjson.encode(key) .. ',"quantity":' .. quantity .. ',"price_cents":' .. price .. ',"seq":' ..
     string.format('%.0f', seq) .. ',"epoch":' .. epoch .. ',"placed_at_ms":' .. at .. '}'
   append(log_key, meta_key, message, wire, version, sale, at, body, headers)
-  local left, number = string.format('%.0f', stock), string.format('%.0f', seq)
+  local left, counted = string.format('%.0f', stock), string.format('%.0f', seq)
   if units_admitted then
     units_admitted = units_admitted + units
-    redis.call('HSET', gate_key, 'stock', left, 'seq', number, 'units', string.format('%.0f', units_admitted))
+    redis.call('HSET', gate_key, 'stock', left, 'seq', counted, 'units', string.format('%.0f', units_admitted))
   else
-    redis.call('HSET', gate_key, 'stock', left, 'seq', number)
+    redis.call('HSET', gate_key, 'stock', left, 'seq', counted)
   end
   redis.call('HINCRBY', buyers_key, user, quantity)
   redis.call('HSET', answers_key, answer_field, body)
