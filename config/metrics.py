@@ -17,12 +17,14 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from config.room.prometheus import BooksCollector
+from config.traffic.prometheus import TrafficCollector
 from queueing.console.prometheus import QueueCollector
 
 # The queue's state is the same whichever process is asked, so nothing is counted in this one.
 registry = CollectorRegistry(auto_describe=False)
 registry.register(QueueCollector())
 registry.register(BooksCollector())
+registry.register(TrafficCollector())
 
 PROXIED = ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")  # any of them: somebody stands in between
 

@@ -6,12 +6,14 @@ import time
 
 import pytest
 import redis
+from prometheus_client import CollectorRegistry
 from redis.exceptions import ConnectionError as Away
 
 from config.traffic import flushing, keys
 from config.traffic.door import Door
 from config.traffic.flushing import LOST, MOST_WAITING, Flusher
 from config.traffic.gateway import Counted, GatewaySilent
+from config.traffic.prometheus import TrafficCollector
 from config.traffic.reading import UNKNOWN, read_seconds, read_totals
 from config.traffic.second import Meter
 from orders.tallies import Tally
@@ -100,6 +102,32 @@ def test_two_processes_and_a_new_one_in_place_of_the_first_add_up(valkey):
     totals = read_totals(valkey)
     assert totals["answers:le:0.005"] == totals["admitted:le:0.005"] == 2
     assert 6_000 <= totals["answers:sum_us"] < 20_000
+
+
+def test_prometheus_is_told_the_totals(valkey):
+    web = Web(valkey, nginx := Nginx())
+    web.second()
+    nginx.took(90, answered=30, fetched=1)
+    web.door.passed = 40
+    for outcome, took_ms in (("admitted", 3), ("sold_out", 2), ("sold_out", 40)):
+        web.tally.note(outcome, time.perf_counter_ns() - took_ms * 1_000_000)
+    web.second()
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(TrafficCollector())
+
+    def told(name: str, **labels: str) -> float | None:
+        return registry.get_sample_value(name, labels)
+
+    assert told("sluice_gateway_requests_total") == 90
+    assert told("sluice_gateway_answered_total") == 30
+    assert told("sluice_gateway_fetched_total") == 1
+    assert told("sluice_web_requests_total") == 40
+    assert told("sluice_order_answers_total", outcome="sold_out") == 2
+    assert told("sluice_order_answers_total", outcome="ended") == 0
+    assert told("sluice_order_answer_seconds_bucket", answers="all", le="0.005") == 2
+    assert told("sluice_order_answer_seconds_bucket", answers="all", le="+Inf") == 3
+    assert told("sluice_order_answer_seconds_count", answers="admitted") == 1
+    assert 0.045 <= (told("sluice_order_answer_seconds_sum", answers="all") or 0) < 1
 
 
 def test_a_second_without_a_request_writes_nothing(valkey):
