@@ -52,13 +52,22 @@ class Message(msgspec.Struct, frozen=True, gc=False):  # made by the thousand, a
         return event_class(self.name, self.version).decode(self.body)
 
 
+class Failed(msgspec.Struct, frozen=True, gc=False):
+    """An attempt that came to nothing. replays: how often the message had been replayed before it."""
+
+    at_ms: int
+    attempt: int
+    replays: int
+    reason: str
+
+
 class Delivery(msgspec.Struct, frozen=True, gc=False):
     """A message in one consumer's hands.
 
     `attempt` is 1 the first time. `source` says where its state lives: the topic's log, or the group's own retry set.
     `alone` marks what was pending in a process that died: it comes back in a batch of one, so a message that kills its
     process is found and its neighbours are not buried with it. `token` is that of the lease it was read under, in
-    ordered mode.
+    ordered mode. `earlier` are its last failures before this attempt, the oldest first.
     """
 
     message: Message
@@ -70,3 +79,15 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
     alone: bool = False
     replays: int = 0
     token: tuple[int, int] | None = None
+    earlier: tuple[Failed, ...] = ()
+
+
+KEPT_FAILURES = 8
+KEPT_OF_A_REASON = 200  # characters
+
+
+def with_failure(earlier: tuple[Failed, ...], failed: Failed) -> tuple[Failed, ...]:
+    """One failure more, the oldest forgotten. Of one attempt that was put off again and again, the last counts."""
+    said = msgspec.structs.replace(failed, reason=failed.reason[:KEPT_OF_A_REASON])
+    others = [one for one in earlier if (one.replays, one.attempt) != (said.replays, said.attempt)]
+    return (*others, said)[-KEPT_FAILURES:]

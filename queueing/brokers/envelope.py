@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from queueing.broker import Failure
-from queueing.message import Delivery, Message
+from queueing.message import Delivery, Failed, Message, with_failure
 
 _NOT_READABLE = "unreadable entry"
 _PLAIN = [b"id", b"n", b"v", b"k", b"at", b"b"]  # as append.lua writes a message without headers
@@ -17,7 +17,11 @@ _HEADERS = msgspec.json.Decoder(dict[str, str])
 
 
 class Parked(msgspec.Struct, frozen=True, kw_only=True):
-    """A message outside the log, with its history. Times are milliseconds on the consumer's clock."""
+    """A message outside the log, with its history. Times are milliseconds on the consumer's clock.
+
+    last_failed_at_ms: 0 when it did not fail since it was replayed, or only waits behind another of its key. earlier:
+    its last failures but the one that `reason` tells, the oldest first.
+    """
 
     id: str
     topic: str
@@ -37,6 +41,7 @@ class Parked(msgspec.Struct, frozen=True, kw_only=True):
     traceback: str = ""
     replays: int = 0
     quarantined: bool = False  # replayed as often as it may be, and failed again
+    earlier: tuple[Failed, ...] = ()
 
     @classmethod
     def of(cls, delivery: Delivery, failure: Failure, *, at_ms: int, quarantined: bool = False) -> Parked:
@@ -60,11 +65,22 @@ class Parked(msgspec.Struct, frozen=True, kw_only=True):
             traceback=failure.traceback[-8000:],
             replays=delivery.replays,
             quarantined=quarantined,
+            earlier=delivery.earlier,
         )
+
+    @property
+    def failures(self) -> tuple[Failed, ...]:
+        """Its last failures, this one included."""
+        if not self.last_failed_at_ms:
+            return self.earlier
+        last = Failed(at_ms=self.last_failed_at_ms, attempt=self.attempts, replays=self.replays, reason=self.reason)
+        return with_failure(self.earlier, last)
 
     def again(self) -> Parked:
         """As it goes back to its group: one replay more, and attempts from one."""
-        return msgspec.structs.replace(self, replays=self.replays + 1, attempts=0, quarantined=False)
+        return msgspec.structs.replace(
+            self, replays=self.replays + 1, attempts=0, quarantined=False, earlier=self.failures, last_failed_at_ms=0
+        )
 
     def delivery(self, attempt: int) -> Delivery:
         message = Message(
@@ -87,6 +103,7 @@ class Parked(msgspec.Struct, frozen=True, kw_only=True):
             first_failed_at_ms=self.first_failed_at_ms,
             alone=True,
             replays=self.replays,
+            earlier=self.failures,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -39,7 +40,10 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         words = {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) not in ("", (), None)}
         order = "newest first" if words.pop("newest_first") else "oldest first"
-        return ", ".join([*(f"{name} {value}" for name, value in words.items()), order])
+        times = [
+            f"buried {name} {_as_time(at)}" for name in ("since", "before") if (at := words.pop(f"{name}_ms", None))
+        ]
+        return ", ".join([*(f"{name} {value}" for name, value in words.items()), *times, order])
 
     @property
     def narrows(self) -> bool:
@@ -83,6 +87,14 @@ def settled(choice: Choice, client: Any) -> Choice:
         return choice
     seconds, microseconds = client.time()
     return msgspec.structs.replace(choice, before_ms=seconds * 1000 + microseconds // 1000 + 1)
+
+
+def _as_time(ms: int) -> str:
+    """As `manage.py queue replay --before` takes it."""
+    try:
+        return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
+    except (ValueError, OverflowError):
+        return f"{ms} ms"
 
 
 def candidates(choice: Choice, client: Any, *, past: Cursor | None = None) -> Iterator[Buried]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from queueing.console import words
+from queueing.console.plain import visible
 from queueing.console.snapshot import Consumer, Snapshot
 
 COLUMNS = ("Last beat", "In flight", "Handled", "Rate, 10 s", "Memory", "Process")
@@ -21,7 +22,7 @@ class ConsumerRow(msgspec.Struct, frozen=True):
 
 def consumers(snapshot: Snapshot | None) -> list[ConsumerRow]:
     return [
-        ConsumerRow(group.group, consumer.name, "alive" if consumer.alive else "silent", _cells(consumer))
+        ConsumerRow(group.group, visible(consumer.name), "alive" if consumer.alive else "silent", _cells(consumer))
         for group in (snapshot.groups if snapshot else [])
         for consumer in group.consumers
     ]
@@ -34,5 +35,5 @@ def _cells(consumer: Consumer) -> list[str]:
         if about
         else (words.UNKNOWN,) * 3
     )
-    process = f"{about.pid} on {about.host}" if about else words.UNKNOWN
+    process = f"{about.pid} on {visible(about.host)}" if about else words.UNKNOWN
     return [f"{words.span_ms(consumer.last_beat_ms)} ago", words.count(consumer.in_flight), *of_itself, process]

@@ -132,6 +132,15 @@ class DeadLetter:
         return visible(text)
 
     @property
+    def history(self) -> list[tuple[datetime, str, str]]:
+        """The last failures but the one that buried it, the latest first: when, which attempt, why."""
+        told = []
+        for failed in reversed(self.parked.earlier):
+            replays = f" after {failed.replays} replay{'' if failed.replays == 1 else 's'}" if failed.replays else ""
+            told.append((_utc(failed.at_ms), f"attempt {failed.attempt}{replays}", visible(failed.reason)))
+        return told
+
+    @property
     def compact(self) -> str:
         """On one line, as it came."""
         return visible(self.parked.body)

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-import msgspec
 from django.core.management.base import CommandError
 
-from queueing.conf import make_broker, topics
+from queueing.conf import make_broker
 from queueing.console import selectors, words
 from queueing.console.choosing import Choice, chosen, settled
 from queueing.console.found import Found
 from queueing.console.letters import DeadLetter
 from queueing.console.plain import visible
 from queueing.console.services import Outcome, Progress, purge_dead_letters, replay_dead_letters
-from queueing.management.asking import AskingCommand, as_moment, operator
+from queueing.management.asking import AskingCommand, operator
+from queueing.management.letter_choice import add_choice, choice_of, positive
+from queueing.management.letter_words import HEAD, facts_of, in_full, rows
 
-PAYLOAD = 4_000  # characters on a terminal; --json has all of it
 SAY_EVERY_S = 1.0
 
 _Act = Callable[..., Outcome]
@@ -35,13 +34,13 @@ class LetterCommand(AskingCommand):
         replay = actions.add_parser("replay", help="move dead letters back to the group that failed")
         purge = actions.add_parser("purge", help="forget dead letters for good")
         for action in (dead, replay, purge):
-            _add_choice(action)
+            add_choice(action)
             action.add_argument("--json", action="store_true", help="print JSON; times are milliseconds since 1970")
-        dead.add_argument("--limit", type=_positive, default=selectors.PAGE, help="so many of them (%(default)s)")
+        dead.add_argument("--limit", type=positive, default=selectors.PAGE, help="so many of them (%(default)s)")
         quarantined = "those, too, that were replayed as often as they may be"
         replay.add_argument("--quarantined", action="store_true", help=quarantined)
         for action in (replay, purge):
-            action.add_argument("--limit", type=_positive, help="so many of them; all, without it")
+            action.add_argument("--limit", type=positive, help="so many of them; all, without it")
             action.add_argument(
                 "--user", required=True, help="who you are: a staff account that may operate, for the log"
             )
@@ -51,11 +50,11 @@ class LetterCommand(AskingCommand):
             action.add_argument("--yes", action="store_true", help="do not ask")
 
     def _dead(self, **options: Any) -> None:
-        choice = _choice(options)
+        choice = choice_of(options)
         if options["id"]:
             return self._in_full(choice, as_json=options["json"])
         letters = selectors.dead_letters(choice)
-        return self._json(list(map(_facts, letters))) if options["json"] else self._letters(letters, choice)
+        return self._json(list(map(facts_of, letters))) if options["json"] else self._letters(letters, choice)
 
     def _replay(self, **options: Any) -> None:
         act = partial(replay_dead_letters, quarantined=options["quarantined"])
@@ -70,7 +69,7 @@ class LetterCommand(AskingCommand):
         user = operator(options["user"])
         broker = make_broker()
         try:
-            meant = _choice(options)
+            meant = choice_of(options)
             choice = settled(meant, broker.redis)
             found = Found.of(chosen(choice, broker.redis))
             _check_found(choice, found)
@@ -138,68 +137,16 @@ class LetterCommand(AskingCommand):
         if missing := set(choice.ids) - {one.letter.id for one in buried}:
             raise CommandError(f"not among the dead letters: {', '.join(sorted(missing))}")
         if as_json:
-            return self._json([_facts(DeadLetter(one.group, one.letter, one.buried_at_ms)) for one in buried])
+            return self._json([facts_of(DeadLetter(one.group, one.letter, one.buried_at_ms)) for one in buried])
         for one in map(DeadLetter.of, buried):
-            for name, value in _in_words(one):
-                self.stdout.write(f"{name:<16}{value}")
-            self.stdout.write(f"\n{_cut(one.payload, one.hidden_characters)}\n\n{one.traceback or 'No traceback.'}\n")
+            self.stdout.write(in_full(one))
         return None
 
     def _letters(self, letters: Sequence[DeadLetter], meant: Choice) -> None:
-        if not letters:
-            self.stdout.write(
-                f"No dead letter matches: {visible(str(meant))}." if meant.narrows else "No dead letters."
-            )
-            return
-        head = ["GROUP", "EVENT", "KEY", "ID", "ATTEMPTS", "REPLAYS", "FIRST FAILURE (UTC)", "LAST FAILURE", "REASON"]
-        self._table(
-            head,
-            [
-                [
-                    one.group,
-                    one.event[:40],
-                    one.key[:36],
-                    one.id[:36],
-                    str(one.parked.attempts),
-                    f"{one.parked.replays}{' quarantined' if one.parked.quarantined else ''}",
-                    f"{one.first_failed_at:%Y-%m-%d %H:%M:%S}",
-                    f"{one.last_failed_at:%Y-%m-%d %H:%M:%S}",
-                    " ".join(one.reason.split())[:80],
-                ]
-                for one in letters
-            ],
-        )
-
-
-def _add_choice(action: argparse.ArgumentParser) -> None:
-    action.add_argument("group", nargs="?", default="", help="of this group only")
-    action.add_argument("--id", action="append", default=[], help="this message; may be given again")
-    action.add_argument("--topic", default="", help="that came by this topic")
-    action.add_argument("--partition", default="", help="of this partition")
-    action.add_argument("--event", default="", help="of this name, as orders.OrderPlaced")
-    action.add_argument("--key", default="", help="of this key")
-    action.add_argument("--reason", default="", help="whose reason contains this text")
-    action.add_argument("--since", type=as_moment, help="buried then or later: 2026-11-20T12:00:00+00:00")
-    action.add_argument("--before", type=as_moment, help="buried before then")
-    action.add_argument("--oldest-first", action="store_true", help="instead of the newest")
-
-
-def _choice(options: dict[str, Any]) -> Choice:
-    if options["topic"] and options["topic"] not in topics():
-        raise CommandError(f"no topic is called {options['topic']!r}; there are: {', '.join(sorted(topics()))}")
-    return Choice(
-        group=options["group"],
-        topic=options["topic"],
-        partition=options["partition"],
-        event=options["event"],
-        key=options["key"],
-        reason=options["reason"],
-        ids=tuple(dict.fromkeys(options["id"])),
-        since_ms=options["since"],
-        before_ms=options["before"],
-        newest_first=not options["oldest_first"],
-        limit=options["limit"],
-    )
+        if letters:
+            return self._table(HEAD, rows(letters))
+        said = f"No dead letter matches: {visible(str(meant))}." if meant.narrows else "No dead letters."
+        return self.stdout.write(said)
 
 
 def _check_found(choice: Choice, found: Found) -> None:
@@ -212,48 +159,8 @@ def _told(found: Found, outcome: Outcome | None = None) -> dict[str, Any]:
         "matched": found.matched,
         "quarantined": found.quarantined,
         "reasons": dict(found.reasons),
-        "first": [_facts(letter) for letter in found.first],
+        "first": [facts_of(letter) for letter in found.first],
     }
     if outcome is None:
         return {**facts, "moved": 0}
     return {**facts, "moved": outcome.moved, "gone": outcome.gone, "broken_off": outcome.broken_off}
-
-
-def _facts(letter: DeadLetter) -> dict[str, Any]:
-    facts: dict[str, Any] = msgspec.to_builtins(letter.parked)
-    return {
-        "group": letter.group,
-        "buried_at_ms": letter.buried_at_ms,
-        **facts,
-        "hidden_characters": letter.hidden_characters,
-    }
-
-
-def _in_words(letter: DeadLetter) -> list[tuple[str, str]]:
-    parked = letter.parked
-    replays = f"{parked.replays}{', quarantined' if parked.quarantined else ''}"
-    return [
-        ("group", letter.group),
-        ("message", letter.id),
-        ("event", f"{letter.event}, version {parked.version}"),
-        ("key", letter.key),
-        ("from", letter.origin),
-        ("produced", f"{letter.produced_at:%Y-%m-%d %H:%M:%S} UTC"),
-        ("attempts", str(parked.attempts)),
-        ("replays", replays),
-        ("first failure", f"{letter.first_failed_at:%Y-%m-%d %H:%M:%S} UTC"),
-        ("last failure", f"{letter.last_failed_at:%Y-%m-%d %H:%M:%S} UTC"),
-        ("buried", f"{letter.buried_at:%Y-%m-%d %H:%M:%S} UTC"),
-        ("reason", letter.reason),
-    ]
-
-
-def _cut(payload: str, hidden: int) -> str:
-    hidden += max(0, len(payload) - PAYLOAD)
-    return f"{payload[:PAYLOAD]}\n… and {words.count(hidden)} more characters; --json has them" if hidden else payload
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of letters from 1 on")
-    return int(text)

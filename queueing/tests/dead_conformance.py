@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from queueing.broker import Broker
+import pytest
+
+from queueing.broker import Broker, Failure
 from queueing.dead import Buried, Mark, in_order_of_burial
 from queueing.leases import Lease, OrderedBroker
 from queueing.message import Delivery
@@ -40,6 +42,9 @@ class DeadConformance:
         assert before <= letter.first_failed_at_ms <= between < letter.last_failed_at_ms <= now_ms()
         assert abs(buried.buried_at_ms - letter.last_failed_at_ms) <= 1_000
         assert (letter.replays, letter.quarantined) == (0, False)
+        [earlier] = letter.earlier
+        assert (earlier.attempt, earlier.replays, earlier.reason) == (1, 0, WHY.reason)
+        assert before <= earlier.at_ms <= between
 
     def test_a_reason_and_a_traceback_are_kept_within_bounds(self, broker: Broker) -> None:
         [first] = self.delivered(broker, 1)
@@ -70,6 +75,42 @@ class DeadConformance:
         assert buried.letter.first_failed_at_ms == once.letter.first_failed_at_ms
         assert buried.letter.last_failed_at_ms > once.letter.last_failed_at_ms
         assert buried.letter.offset == once.letter.offset
+        assert [(failed.attempt, failed.replays) for failed in buried.letter.earlier] == [(1, 0), (1, 1)]
+
+    def test_its_last_failures_are_kept_within_bounds_and_one_that_only_came_early_counts_once(
+        self, broker: Broker, pass_time: Callable[[float], None]
+    ) -> None:
+        [delivery] = self.delivered(broker, 1)
+        for number in range(20):
+            broker.retry("cooks", "ada", delivery, 0.0, Failure(f"{number} {'r' * 10_000}"), count=number > 5)
+            pass_time(0.002)
+            [delivery] = broker.read_due("cooks", "ada", ["parcels"], 10)
+        broker.bury("cooks", "ada", delivery, WHY)
+
+        [buried] = self.dead(broker)
+
+        told = buried.letter.earlier
+        assert [failed.reason.split()[0] for failed in told] == [str(number) for number in range(12, 20)]
+        assert [failed.attempt for failed in told] == list(range(7, 15))
+        assert all(len(failed.reason) <= 200 for failed in told)
+
+    @pytest.mark.parametrize("newest_first", [True, False])
+    def test_whoever_goes_on_behind_a_letter_meets_the_rest_and_no_other(
+        self, broker: Broker, newest_first: bool
+    ) -> None:
+        """Also where a message is dead in two groups, perhaps since the same millisecond."""
+        for delivery in self.delivered(broker, 4):
+            [also] = broker.read("waiters", "lin", ["parcels"], 1, 0)
+            broker.bury("waiters", "lin", also, WHY)
+            broker.bury("cooks", "ada", delivery, WHY)
+        places = [(*WHERE, "waiters"), (*WHERE, "cooks")]
+        pages = self.pages(broker, newest_first)
+        everything = list(in_order_of_burial(pages, places, newest_first=newest_first))
+
+        assert len({buried.cursor for buried in everything}) == 8
+        for number, seen in enumerate(everything, 1):
+            rest = in_order_of_burial(pages, places, newest_first=newest_first, past=seen.cursor)
+            assert [buried.cursor for buried in rest] == [buried.cursor for buried in everything[number:]]
 
     def test_pages_follow_the_order_of_burial_from_both_ends(
         self, broker: Broker, pass_time: Callable[[float], None]

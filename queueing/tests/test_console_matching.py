@@ -93,7 +93,7 @@ def test_all_that_match_are_counted_by_reason_and_given_back_when_somebody_agree
     assert (asked.user.username, entry.user.username) == ("operator", "operator")
     assert asked.change_message == "Asks what a replay would come to"
     assert entry.change_message == "Replayed 123 of 123 dead letters"
-    assert entry.object_repr.startswith(f"dead letters: group {GROUP}, reason ovencold, before_ms ")
+    assert entry.object_repr.startswith(f"dead letters: group {GROUP}, reason ovencold, buried before 2")
 
 
 def test_what_dies_after_it_was_asked_stays(operator: Client, broker: RedisStreamsBroker) -> None:

@@ -213,7 +213,7 @@ def test_a_purge_wants_a_group_and_the_number_typed(
     assert entry.user.username == "operator"
     assert entry.is_deletion()
     assert entry.change_message.startswith("Purged 3 of 3 dead letters: ")
-    assert entry.object_repr.startswith(f"dead letters: group {GROUP}, before_ms ")
+    assert entry.object_repr.startswith(f"dead letters: group {GROUP}, buried before 2")
     assert json.loads(act("purge", GROUP, "--json"))["matched"] == 0
 
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from queueing.broker import Failure
 from queueing.brokers.memory.leasing import Leasing
-from queueing.brokers.memory.state import GroupView
+from queueing.brokers.memory.state import GroupView, failed
 from queueing.errors import LeaseLost
 from queueing.leases import by_place, place_of
 from queueing.message import Delivery
@@ -37,7 +37,9 @@ class InOrderSettling(Leasing):
             return False
         view.note_failure(delivery.message.id, now=self.clock())
         begun = delivery.attempt if count else delivery.attempt - 1
-        view.delayed[delivery.message.id] = (self.clock() + delay_s, replace(delivery, source="retry", attempt=begun))
+        earlier = failed(delivery, failure, now=self.clock())
+        waiting = replace(delivery, source="retry", attempt=begun, earlier=earlier)
+        view.delayed[delivery.message.id] = (self.clock() + delay_s, waiting)
         view.retried += count
         self._block(view, delivery)
         return True

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from queueing.broker import Failure
 from queueing.brokers.memory.growing import Growing
+from queueing.brokers.memory.state import failed
 from queueing.message import Delivery
 
 
@@ -41,7 +42,8 @@ class Settling(Growing):
             return True
         view.note_failure(delivery.message.id, now=self.clock())
         begun = delivery.attempt if count else delivery.attempt - 1
-        waiting = replace(delivery, source="retry", alone=True, attempt=begun)
+        earlier = failed(delivery, failure, now=self.clock())
+        waiting = replace(delivery, source="retry", alone=True, attempt=begun, earlier=earlier)
         view.delayed[delivery.message.id] = (self.clock() + delay_s, waiting)
         view.retried += count
         return True

@@ -11,7 +11,7 @@ from queueing.brokers.envelope import Parked
 from queueing.brokers.memory.history import History
 from queueing.brokers.memory.order import Order
 from queueing.dead import Buried
-from queueing.message import Delivery, Message
+from queueing.message import Delivery, Failed, Message, with_failure
 from queueing.series import GroupTotals
 
 
@@ -125,3 +125,9 @@ class Later:
     moved: int = 0
     promoted: int = 0
     cancelled: int = 0
+
+
+def failed(delivery: Delivery, failure: Failure, *, now: float) -> tuple[Failed, ...]:
+    """Its last failures, this one included."""
+    last = Failed(int(now * 1000), delivery.attempt, delivery.replays, failure.reason)
+    return with_failure(delivery.earlier, last)

@@ -89,4 +89,4 @@ def _named(delivery: Delivery) -> list[str]:
 def _waiting(delivery: Delivery) -> bytes:
     """The envelope of a follower: it has not failed, whatever the one before it did."""
     envelope = Parked.of(delivery, _WAITS, at_ms=now_ms())
-    return to_json(replace(envelope, first_failed_at_ms=delivery.first_failed_at_ms))
+    return to_json(replace(envelope, first_failed_at_ms=delivery.first_failed_at_ms, last_failed_at_ms=0))
