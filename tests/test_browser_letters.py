@@ -139,7 +139,7 @@ def test_all_that_match_are_replayed_in_the_background_and_the_page_shows_how_fa
 
     run = LetterRun.objects.get()
     runs.work(run.pk, for_s=0)  # a turn of a worker that is in no hurry
-    expect(page.get_by_role("status").filter(has_text="Replayed 100 of 250")).to_be_visible()
+    expect(page.locator("[data-run-said]")).to_contain_text("Replayed 100 of 250 dead letters so far")
     assert page.get_by_role("progressbar").evaluate("bar => bar.value") == 100
     for device, viewport in (("desk", DESK), ("phone", PHONE)):
         page.set_viewport_size(viewport)

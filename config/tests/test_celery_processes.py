@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import F
@@ -24,7 +25,11 @@ from notifications.handlers import SUBSCRIPTION
 from notifications.models import Notification, PhoneMessage
 from notifications.tasks import send
 from orders.events import OrderPaid
+from queueing.console import runs
+from queueing.console.choosing import Choice, settled
+from queueing.letter_run import LetterRun
 from queueing.message import new_id
+from queueing.tests.console import many_dead
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.drill]
 
@@ -188,3 +193,23 @@ class _Bomb:
 
     def __reduce__(self) -> Any:
         return (os.system, (f"mkdir {self.mark}",))
+
+
+def test_what_an_operator_begins_on_the_page_is_worked_off_by_whichever_worker_hears_of_it(
+    to_valkey: Valkey, ada: Any, tmp_path: Path, settings: Any
+) -> None:
+    settings.QUEUEING = {**settings.QUEUEING, "OPTIONS": {"url": to_valkey.url}}
+    with redis.Redis.from_url(to_valkey.url) as client:
+        many_dead(client, 250)
+        run = runs.propose(user=ada, action="replay", choice=settled(Choice(group="orders"), client))
+    assert runs.begin(run=run, user=ada, also_quarantined=False)
+
+    with running(WORKER, tmp_path / "worker.log", REDIS_URL=to_valkey.url) as worker:
+        wait_until(lambda: _state(run) == "done", otherwise=lambda: worker.output)
+
+    assert run.moved == 250
+
+
+def _state(run: LetterRun) -> str:
+    run.refresh_from_db()
+    return run.state
