@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +13,9 @@ import msgspec
 import pytest
 import redis
 from django.conf import settings
+from django.contrib.admin.models import LogEntry
+from django.core.management import call_command
+from django.core.management.base import CommandError
 
 from queueing import keys
 from queueing.about import About
@@ -103,3 +109,41 @@ def test_only_a_consumer_that_is_there_can_be_drained(store: Any) -> None:
     assert asking.drain("orders", "orders-lisbon-7-ada")
     assert not asking.drain("orders", "orders-lisbon-8-sam")
     assert not asking.drain("payments", "orders-lisbon-7-ada")
+
+
+@pytest.mark.django_db
+class TestOnATerminal:
+    def scale(self, *arguments: str) -> str:
+        out = io.StringIO()
+        call_command("queue", "scale", *arguments, stdout=out)
+        return out.getvalue()
+
+    def test_it_says_what_is_wanted_and_why(self, store: Any) -> None:
+        beat(store, "ada", 2, reason="lag 11 is below 1,000")
+
+        head, *rows = self.scale().splitlines()
+
+        assert head.split()[:3] == ["GROUP", "WANTED", "AT"]
+        assert len(rows) == len(subscriptions())
+        assert re.fullmatch(r"orders +1 +2 +1 to 4 +lag 11 is below 1,000", self.scale("orders").splitlines()[1])
+        assert json.loads(self.scale("orders", "--json"))[0]["actual"] == 2
+
+    def test_a_number_is_held_and_released_and_both_are_written_down(self) -> None:
+        assert " UTC" in self.scale("inventory", "0", "--seconds", "60", "--why", "to see it grow")
+        assert asking.read("inventory").held_why == "to see it grow"
+
+        self.scale("inventory", "release")
+        self.scale("inventory", "release")
+
+        assert asking.read("inventory").held_until is None
+        entries = LogEntry.objects.filter(object_repr="inventory").order_by("pk")
+        assert [entry.change_message.partition(": ")[2] for entry in entries] == [
+            "Held 0 consumers for 60 s: to see it grow",
+            "Released the number of consumers",
+        ], "who did it stands before"
+
+    @pytest.mark.parametrize("number", ["-1", "65", "many", "1.5"])
+    def test_what_is_no_number_is_refused(self, number: str) -> None:
+        with pytest.raises(CommandError):
+            self.scale("inventory", "--", number)
+        assert asking.read("inventory").held_until is None

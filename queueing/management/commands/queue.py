@@ -23,6 +23,7 @@ from queueing.management.growing import GrowingCommand
 from queueing.management.letters import LetterCommand
 from queueing.management.moving import MovingCommand
 from queueing.management.retiring import RetiringCommand
+from queueing.management.scaling import ScalingCommand
 from queueing.management.watching import WatchingCommand
 
 # Each action may be run again: it finishes what it began, and what is done already changes nothing.
@@ -31,14 +32,14 @@ INTERRUPTED = "interrupted: what is done stays done, and running this again does
 COUNTS = ("LAG", "OLDEST", "IN FLIGHT", "DELAYED", "LATER", "PARKED", "DEAD", "APPENDED", "ACKED")
 
 
-class Command(LetterCommand, MovingCommand, GrowingCommand, RetiringCommand, WatchingCommand):
+class Command(LetterCommand, MovingCommand, GrowingCommand, RetiringCommand, ScalingCommand, WatchingCommand):
     help = "Look at the message queue, replay its dead letters, and put its groups where they should be."
     requires_system_checks = ["queueing"]
 
     def add_arguments(self, parser: CommandParser) -> None:
         names = (
             "groups | topics | consumers | lag | dead | replay | purge | reset | pause | resume | rate | prune"
-            " | add-partitions | retire | new-epoch"
+            " | scale | add-partitions | retire | new-epoch"
         )
         actions = parser.add_subparsers(dest="action", required=True, metavar=names)
         groups = actions.add_parser("groups", help="lag, dead letters and consumers of each group, and the outbox")
@@ -49,6 +50,7 @@ class Command(LetterCommand, MovingCommand, GrowingCommand, RetiringCommand, Wat
         self.add_watching_arguments(actions)
         self.add_letter_arguments(actions)
         self.add_moving_arguments(actions)
+        self.add_scaling_arguments(actions)
         self.add_growing_arguments(actions)
         self.add_retiring_arguments(actions)
 
