@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from config.room.faults_metric import FaultsCollector
 from config.room.prometheus import BooksCollector
 from config.traffic.prometheus import TrafficCollector
 from queueing.console.prometheus import QueueCollector
@@ -25,6 +26,7 @@ registry = CollectorRegistry(auto_describe=False)
 registry.register(QueueCollector())
 registry.register(BooksCollector())
 registry.register(TrafficCollector())
+registry.register(FaultsCollector())
 
 PROXIED = ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")  # any of them: somebody stands in between
 

@@ -65,18 +65,19 @@ COLUMNS = {"oldest": "Oldest", "consumed": "Consumed", "consumers": "Consumers",
 def seen() -> Seen:
     """Never raises for a Redis that is away."""
     reading = selectors.read_queue()
+    known = reading.snapshot.groups if reading.snapshot else []
     acting: list[Acting] | None = None
     wanted: Mapping[str, Wanted] = {}
     try:
         wanted = asking.read_all()
-        acting = _acting(wanted)
+        acting = _acting(wanted, {group.group: group.alive for group in known})
     except RedisError:
         pass
     return Seen(
         banner=present.banner(reading),
         stale=reading.stale or acting is None,
         acting=acting,
-        groups=[_backlog(group, reading, wanted) for group in (reading.snapshot.groups if reading.snapshot else [])],
+        groups=[_backlog(group, reading, wanted) for group in known],
     )
 
 
@@ -84,7 +85,8 @@ def as_json() -> bytes:
     return msgspec.json.encode(seen())
 
 
-def _acting(wanted: Mapping[str, Wanted]) -> list[Acting]:
+def _acting(wanted: Mapping[str, Wanted], alive: Mapping[str, int]) -> list[Acting]:
+    """alive: consumers that beat, whoever started them: one that no autoscaler looks after goes on."""
     seconds, microseconds = client().time()
     now_s = int(seconds) + int(microseconds) / 1e6
     stopped = [
@@ -95,7 +97,9 @@ def _acting(wanted: Mapping[str, Wanted]) -> list[Acting]:
             said=in_words(OFFERS[STOP], one.group, None),
             by=one.held_why,
             left_s=max(0.0, one.held_until.timestamp() - now_s),
-            did=f"{one.actual} of its consumers still at work" if one.actual else "none of its consumers runs",
+            did=f"{alive[one.group]} of its consumers at work"
+            if alive.get(one.group)
+            else "none of its consumers runs",
         )
         for one in wanted.values()
         if one.held_until is not None and one.desired == 0

@@ -19,6 +19,8 @@ from queueing.broker import Failure
 from queueing.conf import make_broker
 from queueing.console import selectors
 from queueing.console.reading import Reader
+from queueing.faults import store
+from queueing.faults.fault import Fault, Kind
 from queueing.message import Message
 from queueing.testing import drain
 from shop.events import StockAdded
@@ -73,9 +75,12 @@ def test_the_numbers_are_those_of_the_queue(client: Client) -> None:
     assert numbers["sluice_outbox_rows"] == 0
 
 
-def test_every_name_is_documented_and_every_documented_name_is_told(client: Client) -> None:
+def test_every_name_is_documented_and_every_documented_name_is_told(
+    client: Client, nothing_known_yet: redis.Redis
+) -> None:
     make_broker().beat("inventory", "ada", About(host="a", pid=1, handled=0, per_s=0, memory_bytes=1))
     _kettles()
+    store.begin(nothing_known_yet, Fault(kind=Kind.PACE, group="orders", value=1_000), seconds=30)
 
     names = {re.split(r"[{ ]", name)[0] for name in told(client.get("/metrics").content.decode())}
 
