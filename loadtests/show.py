@@ -54,7 +54,7 @@ def run(stack: Stack, options: argparse.Namespace) -> dict[str, Any]:
     told.write_bytes(b"")
     with (
         tempfile.TemporaryDirectory(prefix="sluice-show-") as name,
-        operator(stack, options.reports / "show") as one,
+        operator(stack, options.reports / "show", group=GROUP) as one,
         watching(stack, one.dashboard.context, GROUP) as seen,
     ):
         acts = {}

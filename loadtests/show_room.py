@@ -46,15 +46,16 @@ class Operator:
     pictures: Path
     taken: list[tuple[str, str]] = field(default_factory=list)
 
-    def begin(self, kind: str, *, group: str, seconds: int) -> None:
-        """One click in the fault room.
+    def begin(self, kind: str, *, group: str = "", seconds: int) -> None:
+        """One click in the fault room. group: "" for a fault of the whole house.
 
         Raises:
             StackFailed: the room does not show that it acts.
         """
         self.room.goto(ROOM)
         card = self.room.locator(f'[data-kind="{kind}"]')
-        card.locator('select[name="group"]').select_option(group)
+        if group:
+            card.locator('select[name="group"]').select_option(group)
         card.locator('select[name="seconds"]').select_option(str(seconds))
         card.get_by_role("button", name="Begin").click()
         if not card.locator("li").count():
@@ -84,8 +85,9 @@ class Operator:
 
 
 @contextlib.contextmanager
-def operator(stack: Stack, pictures: Path) -> Iterator[Operator]:
-    """
+def operator(stack: Stack, pictures: Path, *, group: str) -> Iterator[Operator]:
+    """group: the one that the dashboard's charts show.
+
     Raises:
         StackFailed: there is no Chromium, no fault room, or no password for the admin.
     """
@@ -103,6 +105,7 @@ def operator(stack: Stack, pictures: Path) -> Iterator[Operator]:
             context.set_default_timeout(30_000)
             dashboard, room = context.new_page(), context.new_page()
             _log_in(dashboard, password.read_text().strip())
+            dashboard.locator("select[data-group]").select_option(group)
             answer = room.goto(ROOM)
             if answer is None or not answer.ok:
                 raise StackFailed("this shop has no fault room: FAULT_ROOM=true")

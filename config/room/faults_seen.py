@@ -97,9 +97,7 @@ def _acting(wanted: Mapping[str, Wanted], alive: Mapping[str, int]) -> list[Acti
             said=in_words(OFFERS[STOP], one.group, None),
             by=one.held_why,
             left_s=max(0.0, one.held_until.timestamp() - now_s),
-            did=f"{alive[one.group]} of its consumers at work"
-            if alive.get(one.group)
-            else "none of its consumers runs",
+            did=f"{alive.get(one.group) or 'none'} of its consumers at work",
         )
         for one in wanted.values()
         if one.held_until is not None and one.desired == 0

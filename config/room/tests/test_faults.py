@@ -125,7 +125,7 @@ def test_a_stopped_group_is_held_at_no_consumer_and_asks_for_them_again_at_the_e
     assert (wanted.desired, wanted.held_why) == (0, "the fault room, grace")
     assert "are held at 0 already" in begin(operator("ada"), STOP)
     [one] = acting(grace)
-    assert (one["said"], one["did"]) == ("Stop a group (inventory)", "none of its consumers runs")
+    assert (one["said"], one["did"]) == ("Stop a group (inventory)", "none of its consumers at work")
     assert 25 < one["left_s"] <= 30
 
     grace.post(f"{ROOM}end/", {"kind": "stop", "group": "inventory"})
