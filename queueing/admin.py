@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import URLPattern, path
 
-from queueing.console import export_views, group_views, letter_views, matching_views, views
+from queueing.console import chart_views, crew_views, export_views, group_views, letter_views, matching_views, views
 from queueing.console.records import RecordAdmin
 from queueing.models import Queue
 
@@ -21,7 +21,7 @@ class QueueAdmin(RecordAdmin):
             path("", staff_only(views.queue), name="queueing_queue_changelist"),
             path("sample/", staff_only(views.sample), name="queueing_queue_sample"),
             path("stream/", staff_only(views.stream), name="queueing_queue_stream"),
-            path("history/", staff_only(views.history), name="queueing_queue_history"),
+            path("history/", staff_only(chart_views.history), name="queueing_queue_history"),
             path("dead/", staff_only(letter_views.dead), name="queueing_queue_dead"),
             path("dead/letter/", staff_only(letter_views.letter), name="queueing_queue_letter"),
             path("dead/act/", staff_only(letter_views.act), name="queueing_queue_act"),
@@ -35,6 +35,7 @@ class QueueAdmin(RecordAdmin):
             path("dead/run/<uuid:run_id>/stop/", staff_only(matching_views.stop), name="queueing_queue_run_stop"),
             path("group/", staff_only(group_views.group), name="queueing_queue_group"),
             path("group/pause/", staff_only(group_views.pause), name="queueing_queue_pause"),
+            path("group/scale/", staff_only(crew_views.scale), name="queueing_queue_scale"),
             path("group/reset/", staff_only(group_views.reset), name="queueing_queue_reset"),
         ]
 

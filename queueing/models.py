@@ -142,6 +142,25 @@ class ScaleEvent(models.Model):
         return f"{self.group} {self.direction} to {self.desired}: {self.reason}"
 
 
+class LoadRun(models.Model):
+    """What the charts showed during a load run, kept because the queue remembers its seconds for an hour only.
+
+    step_s: seconds between two points. lines: group and "all" → lag, produced/s and consumed/s, from `began` on.
+    """
+
+    name = models.CharField(max_length=100)
+    began = models.DateTimeField()
+    ended = models.DateTimeField()
+    step_s = models.IntegerField()
+    lines = models.JSONField()
+
+    class Meta:
+        ordering = ["-began", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.began:%d %b %Y %H:%M:%S} UTC"
+
+
 class Queue(models.Model):
     """No table: what the operators' permission and their rows in the admin's log refer to."""
 

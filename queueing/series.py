@@ -5,15 +5,26 @@ A record says where the counters stood when a second began to count (see brokers
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 
 KEPT_S = 3_600
 
 T = TypeVar("T")
+
+
+Records = TypeVar("Records", covariant=True)
+
+
+class BySecond(Protocol[Records]):
+    """Records by their second: a dict is one."""
+
+    def __len__(self) -> int: ...
+
+    def get(self, second: int, /) -> Records | None: ...
 
 
 class LogTotals(NamedTuple):
@@ -28,17 +39,19 @@ class GroupTotals(NamedTuple):
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True):
-    """One topic as one group sees it, second by second. The last second is still counting.
+    """One topic as one group sees it, step by step. The last step is still counting.
 
-    lag: messages, at the end of each second.
+    first_s: the second with which the first step begins, since 1970 on the broker's clock. step_s: seconds of a step.
+    produced, acked, retried, buried: in each step. lag: messages, at the end of each step.
     """
 
-    first_s: int  # since 1970, on the broker's clock
+    first_s: int
     produced: list[int]
     acked: list[int]
     retried: list[int]  # failed, and set aside to come again
     buried: list[int]
     lag: list[int]
+    step_s: int = 1
 
     def __len__(self) -> int:
         return len(self.lag)
@@ -46,30 +59,34 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
 
 def series_of(
     *,
-    log: Mapping[int, LogTotals],
-    group: Mapping[int, GroupTotals],
+    log: BySecond[LogTotals],
+    group: BySecond[GroupTotals],
     now: tuple[LogTotals, GroupTotals],
     now_s: int,
     last_s: int,
+    step_s: int = 1,
 ) -> Series:
-    """log, group: records by their second. now: the counters. last_s: how many seconds, the present one included.
+    """log, group: records. now: the counters. last_s: how many seconds, the present one included.
 
     Raises:
-        ValueError: nobody remembers that many seconds.
+        ValueError: nobody remembers that many seconds, or they are not so many whole steps.
     """
     if not 1 <= last_s <= KEPT_S:
         raise ValueError(f"a series of {last_s} seconds; it has 1 to {KEPT_S}")
+    if last_s % step_s:
+        raise ValueError(f"{last_s} seconds are no whole steps of {step_s}")
     first = now_s - last_s + 1
-    appended = [one.appended for one in _standing(log, now[0], first, now_s)]
-    totals = _standing(group, now[1], first, now_s)
+    appended = [one.appended for one in _standing(log, now[0], first, now_s, step_s)]
+    totals = _standing(group, now[1], first, now_s, step_s)
     acked = [one.acked for one in totals]
     return Series(
         first_s=first,
+        step_s=step_s,
         produced=_differences(appended),
         acked=_differences(acked),
         retried=_differences([one.retried for one in totals]),
         buried=_differences([one.buried for one in totals]),
-        lag=[max(0, appended[n] - acked[n] - totals[n].skipped) for n in range(1, last_s + 1)],
+        lag=[max(0, appended[n] - acked[n] - totals[n].skipped) for n in range(1, len(appended))],
     )
 
 
@@ -79,19 +96,22 @@ def quiet(*, now_s: int, last_s: int) -> Series:
 
 
 def added_up(many: Sequence[Series]) -> Series:
-    """Of the same seconds, at least one: several partitions, topics or groups as one."""
+    """Of the same steps, at least one: several partitions, topics or groups as one."""
     columns = {
         name: [sum(values) for values in zip(*(getattr(one, name) for one in many), strict=True)]
         for name in ("produced", "acked", "retried", "buried", "lag")
     }
-    return Series(first_s=many[0].first_s, **columns)
+    return Series(first_s=many[0].first_s, step_s=many[0].step_s, **columns)
 
 
-def _standing(records: Mapping[int, T], now: T, first: int, last: int) -> list[T]:
-    """Where the counters stood at the start of each second, and now."""
+def _standing(records: BySecond[T], now: T, first: int, last: int, step: int) -> list[T]:
+    """Where the counters stood at the start of each step, and now: at the first record from there on."""
+    if not records:
+        return [now] * ((last - first + 1) // step + 1)
     found = [now]
-    for second in range(last, first - 1, -1):
-        found.append(records.get(second, found[-1]))
+    for start in range(last - step + 1, first - 1, -step):
+        seen = (records.get(second) for second in range(start, start + step))
+        found.append(next((record for record in seen if record is not None), found[-1]))
     return found[::-1]
 
 

@@ -12,6 +12,7 @@ from queueing.about import About
 from queueing.brokers.redis_streams import RedisStreamsBroker
 from queueing.conf import make_broker
 from queueing.console import selectors
+from queueing.console.history import Remembered
 from queueing.console.reading import Reader
 from queueing.health import relay_beat
 from queueing.tests.console import GROUP, NASTY, bury, placed, read
@@ -26,6 +27,7 @@ DEAD = f"{QUEUE}dead/"
 @pytest.fixture
 def broker(empty_redis: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisStreamsBroker]:
     monkeypatch.setattr(selectors, "_reader", Reader())
+    monkeypatch.setattr("queueing.console.history._remembered", Remembered())
     broker = make_broker()
     yield broker
     broker.redis.close()
@@ -108,7 +110,7 @@ def test_the_chart_begins_with_what_happened_before_the_page_was_opened(
     # The first poll alone would know of one moment only.
     expect(page.locator("[data-summary]")).to_contain_text("The last 2", timeout=MUCH_LATER_MS)
     expect(page.locator("[data-summary]")).to_contain_text("between 0 and")
-    expect(page.locator("[data-consumers]")).to_contain_text("412 on shop-1")
+    expect(page.locator("[data-crews]")).to_contain_text("412 on shop-1")
 
 
 def test_a_session_that_ended_is_told(operator: Callable[..., Page], broker: RedisStreamsBroker) -> None:

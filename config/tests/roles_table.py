@@ -85,6 +85,7 @@ admin/queueing/queue/dead/run/<uuid:run_id>/begin/  log-in  log-in  405     405 
 admin/queueing/queue/dead/run/<uuid:run_id>/stop/   log-in  log-in  405     405  |  log-in  log-in  403     done
 admin/queueing/queue/group/                         log-in  log-in  404     404  |  log-in  log-in  405     405
 admin/queueing/queue/group/pause/                   log-in  log-in  405     405  |  log-in  log-in  403     404
+admin/queueing/queue/group/scale/                   log-in  log-in  405     405  |  log-in  log-in  403     404
 admin/queueing/queue/group/reset/                   log-in  log-in  405     405  |  log-in  log-in  403     404
 
 admin/shop/sale/                                    log-in  log-in  200     200  |  log-in  log-in  200     200
@@ -179,6 +180,9 @@ ACTIONS = [
     Action(f"{QUEUE}dead/run/<uuid:run_id>/stop/", {"because": "enough"}, ACTS),
     Action(f"{QUEUE}group/pause/", {"group": "orders", "action": "pause"}, ACTS),
     Action(f"{QUEUE}group/pause/", {"group": "orders", "action": "resume"}, ACTS),
+    Action(f"{QUEUE}group/scale/", {"group": "orders", "act": "more"}, ACTS),
+    Action(f"{QUEUE}group/scale/", {"group": "orders", "act": "fewer"}, ACTS),
+    Action(f"{QUEUE}group/scale/", {"group": "orders", "act": "release"}, ACTS),
     Action(
         f"{QUEUE}group/reset/",
         {"group": "orders", "topic": "orders.placed", "to": "beginning", "confirmed": "orders"},

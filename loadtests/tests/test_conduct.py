@@ -14,9 +14,18 @@ from loadtests.stack import Stack, StackFailed
 
 
 @pytest.fixture(autouse=True)
-def _a_shop(monkeypatch: pytest.MonkeyPatch) -> None:
+def managed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """A shop, and what `manage.py` was asked for."""
+    asked: list[tuple[str, ...]] = []
+
+    def manage(_: Stack, *arguments: str) -> str:
+        asked.append(arguments)
+        return "kept"
+
     monkeypatch.setattr(conduct, "shop", lambda show: nullcontext(Stack("http://nowhere", {})))
     monkeypatch.setattr(conduct.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(Stack, "manage", manage)
+    return asked
 
 
 def conducted(reports: Path, run: Any) -> int:
@@ -24,8 +33,12 @@ def conducted(reports: Path, run: Any) -> int:
 
 
 @pytest.mark.parametrize(("ok", "code"), [(True, 0), (False, 1)])
-def test_the_verdict_is_the_exit_code_and_both_reports_are_written(tmp_path: Path, ok: bool, code: int) -> None:
+def test_the_verdict_is_the_exit_code_and_both_reports_are_written(
+    tmp_path: Path, ok: bool, code: int, managed: list[tuple[str, ...]]
+) -> None:
     assert conducted(tmp_path / "new", lambda _: {"ok": ok}) == code
+    [(command, name, *_)] = managed
+    assert (command, name) == ("load_run", "flood"), "the operator's charts can show it again"
 
     assert json.loads((tmp_path / "new" / "flood.json").read_text()) == {"ok": ok}
     assert (tmp_path / "new" / "flood.html").read_text() == str({"ok": ok})

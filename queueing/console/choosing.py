@@ -12,7 +12,7 @@ import msgspec
 
 from queueing.brokers.envelope import Parked
 from queueing.brokers.redis_dead import dead_called, dead_page
-from queueing.console.sampling import places
+from queueing.console.knowing import places
 from queueing.dead import Buried, Cursor, Mark, Place, in_order_of_burial
 
 PAGE = 500  # letters a look at one partition brings, fewer when they are large

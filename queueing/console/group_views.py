@@ -7,24 +7,22 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect
-from django.urls import reverse
-from django.utils.http import urlencode
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_POST, require_safe
+from redis.exceptions import RedisError
 
 from queueing.broker import BEGINNING, END, Position
-from queueing.conf import subscriptions
 from queueing.console import present, selectors
+from queueing.console.acting import AWAY, back, check_operator, subscription_called
+from queueing.console.consumers import COLUMNS as CONSUMER_COLUMNS
+from queueing.console.consumers import crews
 from queueing.console.logbook import write_down
 from queueing.console.moving import NotRebuildable, pause_group, reset_group
-from queueing.console.plain import visible
+from queueing.console.partitions import COLUMNS as PARTITION_COLUMNS
+from queueing.console.partitions import partitions
 from queueing.console.views import OPERATE, page
 from queueing.errors import BrokerUnavailable
 from queueing.subscription import Subscription
-
-AWAY = "Redis does not answer, so nothing was changed. Look again."
 
 
 class ResetForm(forms.Form):
@@ -64,31 +62,31 @@ class ResetForm(forms.Form):
 
 @require_safe
 def group(request: HttpRequest) -> HttpResponse:
-    subscription = _subscription(request.GET.get("group", ""))
+    subscription = subscription_called(request.GET.get("group", ""))
     return _group_page(request, subscription, ResetForm(subscription))
 
 
 @require_POST
 def pause(request: HttpRequest) -> HttpResponseBase:
-    _check_operator(request)
-    name = _subscription(request.POST.get("group", "")).group
+    check_operator(request)
+    name = subscription_called(request.POST.get("group", "")).group
     paused = request.POST.get("action") == "pause"
     try:
         pause_group(group=name, paused=paused)
     except BrokerUnavailable:
         messages.error(request, AWAY)
-        return _back(name)
+        return back(request, name)
     write_down(request.user, name, f"{'Paused' if paused else 'Resumed'} {name}")
     what = "pauses: its consumers finish what they hold and read nothing" if paused else "reads again"
     messages.success(request, f"{name} {what}.")
-    return _back(name)
+    return back(request, name)
 
 
 @require_POST
 def reset(request: HttpRequest) -> HttpResponseBase:
     """Says first what it would come to; the second time, with the group's name typed, it moves."""
-    _check_operator(request)
-    subscription = _subscription(request.POST.get("group", ""))
+    check_operator(request)
+    subscription = subscription_called(request.POST.get("group", ""))
     form = ResetForm(subscription, request.POST)
     if not form.is_valid():
         return _group_page(request, subscription, form)
@@ -103,7 +101,7 @@ def reset(request: HttpRequest) -> HttpResponseBase:
         moves = reset_group(**what, dry_run=not agreed)
     except BrokerUnavailable:
         messages.error(request, AWAY)
-        return _back(subscription.group)
+        return back(request, subscription.group)
     except (ValueError, NotRebuildable) as error:
         form.add_error(None, str(error))
         return _group_page(request, subscription, form)
@@ -113,13 +111,21 @@ def reset(request: HttpRequest) -> HttpResponseBase:
     done = f"{subscription.group} in {what['topic']}: lag {before:,} before, {after:,} now"
     write_down(request.user, subscription.group, f"Put {done}, at {what['to']}, reprocess {what['reprocess']}")
     messages.success(request, f"Put {done}.")
-    return _back(subscription.group)
+    return back(request, subscription.group)
 
 
 def _group_page(request: HttpRequest, subscription: Subscription, form: ResetForm, **context: Any) -> HttpResponse:
     reading = selectors.read_queue()
     rows = [row for row in present.rows(reading) if row.of.key.split(".of")[0].split("/")[0] == subscription.group]
-    found = reading.snapshot.groups if reading.snapshot else []
+    found = (
+        next((of for of in reading.snapshot.groups if of.group == subscription.group), None)
+        if reading.snapshot
+        else None
+    )
+    try:
+        by_partition = partitions(found) if found and reading.unknown_since is None else None
+    except RedisError:
+        by_partition = None
     return page(
         request,
         "group.html",
@@ -127,25 +133,14 @@ def _group_page(request: HttpRequest, subscription: Subscription, form: ResetFor
         subscription=subscription,
         rows=rows,
         columns=present.COLUMNS,
-        paused=any(of.paused for of in found if of.group == subscription.group),
+        paused=bool(found and found.paused),
+        partitions=by_partition,
+        partition_columns=PARTITION_COLUMNS,
+        crews=[crew for crew in crews(reading.snapshot) if crew.group == subscription.group],
+        consumer_columns=CONSUMER_COLUMNS,
+        stale=reading.stale,
         form=form,
         banner=present.banner(reading),
         may_operate=request.user.has_perm(OPERATE),
         **context,
     )
-
-
-def _subscription(name: str) -> Subscription:
-    try:
-        return subscriptions()[name]
-    except KeyError:
-        raise Http404(visible(f"no group is called {name!r}")) from None
-
-
-def _check_operator(request: HttpRequest) -> None:
-    if not request.user.has_perm(OPERATE):
-        raise PermissionDenied("this needs the permission queueing.operate")
-
-
-def _back(name: str) -> HttpResponseBase:
-    return redirect(f"{reverse('admin:queueing_queue_group')}?{urlencode({'group': name})}")

@@ -20,6 +20,8 @@ LIMITS = {
     "parked": Limit(1, "waiting", 1_000, "many"),
     "dead": Limit(1, "to look at", 100, "many"),
     "drain_s": Limit(30, "slow", 120, "very slow"),
+    "missing": Limit(1, "fewer than wanted", 4, "far fewer than wanted"),  # consumers
+    "nobody": Limit(1, "nobody works", 1, "nobody works"),
     "outbox": Limit(1_000, "high", 10_000, "very high"),
     "beat_ms": Limit(5_000, "late", 15_000, "silent"),
 }

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from queueing.console import words
-from queueing.console.consumers import consumers
+from queueing.console import scaling, words
+from queueing.console.consumers import crews, number
 from queueing.console.levels import Level, level
 from queueing.console.rates import ALL, Rate, totals
 from queueing.console.reading import Reading
@@ -51,7 +51,7 @@ COLUMNS = [
     "Consumed",
     "Appended",
     "Acked",
-    "Alive, last beat",
+    "Consumers, last beat",
 ]
 
 
@@ -67,6 +67,7 @@ def tiles(reading: Reading) -> list[Tile]:
         _tile("In flight", "in_flight", total and total.in_flight, words.count, "in a consumer's hands"),
         _tile("Produced", "produced", rate and rate.produced, words.per_second, over),
         _tile("Consumed", "consumed", rate and rate.consumed, words.per_second, over),
+        Tile(label="Consumers", cell=_consumers(reading)),
         Tile(
             label="Time to drain",
             cell=Cell(key="drain", text="never", level="red", word="nothing is consumed", note=over)
@@ -77,6 +78,22 @@ def tiles(reading: Reading) -> list[Tile]:
         _tile("Dead letters", "dead", total and total.dead, words.count, _dead_note(total), link="dead"),
         Tile(label="Age of this sample", cell=_age(reading)),
     ]
+
+
+def _consumers(reading: Reading) -> Cell:
+    """Alive, of as many as are wanted."""
+    groups = reading.snapshot.groups if reading.snapshot else []
+    alive, supervised = sum(group.alive for group in groups), [group for group in groups if group.wanted]
+    if not groups:
+        return Cell(key="consumers", text=words.UNKNOWN, level="unknown", note="of all groups")
+    if not supervised:
+        colour, word = level("nobody", float(not alive))
+        return Cell(key="consumers", text=str(alive), level=colour, word=word, note="alive; no autoscaler runs")
+    wanted = sum(group.wanted.desired if group.wanted else group.alive for group in groups)
+    held = [group.group for group in supervised if group.wanted and group.wanted.held_until]
+    note = f"held by hand: {', '.join(held)}" if held else "alive, of as many as the lag asks for"
+    colour, word = level("missing", max(0, wanted - alive))
+    return Cell(key="consumers", text=f"{alive} of {wanted}", level=colour, word=word, note=note)
 
 
 def _dead_note(total: Counts | None) -> str:
@@ -143,11 +160,11 @@ def _cells(name: str, counts: Counts, reading: Reading) -> Iterator[Cell]:
 
 def _alive(group: Group) -> Cell:
     if group.paused:
-        return Cell(key=f"{group.group}.alive", text=f"{group.alive}, paused", level="amber")
+        return Cell(key=f"{group.group}.alive", text=f"{number(group)}, paused", level="amber")
     if not group.alive:
         return Cell(key=f"{group.group}.alive", text="none", level="red")
     newest = min(consumer.last_beat_ms for consumer in group.consumers)
-    return Cell(key=f"{group.group}.alive", text=f"{group.alive}, {words.span_ms(newest)} ago")
+    return Cell(key=f"{group.group}.alive", text=f"{number(group)}, {words.span_ms(newest)} ago")
 
 
 def outbox(reading: Reading) -> list[Tile]:
@@ -173,7 +190,7 @@ def banner(reading: Reading) -> str:
 
 
 def live(reading: Reading) -> dict[str, Any]:
-    """What the page's script asks for every two seconds."""
+    """What the page's script is told every second."""
     cells = [tile.cell for tile in (*tiles(reading), *outbox(reading))]
     cells += [cell for row in rows(reading) for cell in (row.of, *row.cells)]
     return {
@@ -181,7 +198,8 @@ def live(reading: Reading) -> dict[str, Any]:
         "banner": banner(reading),
         "age_s": round(reading.age_s, 2),
         "cells": {cell.key: cell for cell in cells},
-        "consumers": consumers(reading.snapshot),
+        "crews": crews(reading.snapshot),
+        "steps": scaling.latest(),
         "point": _point(reading),
     }
 

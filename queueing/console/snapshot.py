@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from queueing.about import About
+from queueing.autoscaler.asking import Wanted
 from queueing.broker import GroupStats
 
 
@@ -43,6 +44,7 @@ class Consumer(msgspec.Struct, frozen=True, kw_only=True):
     alive: bool  # beat within its group's lease
     in_flight: int = 0  # in its hands
     about: About | None = None  # as of its last beat; None: one that never said
+    partitions: list[str] = []  # "topic/partition": leased to it in ordered mode, else those it has messages of
 
 
 class Group(Counts, frozen=True, kw_only=True):
@@ -51,6 +53,8 @@ class Group(Counts, frozen=True, kw_only=True):
     consumers: list[Consumer]
     paused: bool = False
     caps: dict[str, float | None] = {}  # topic ("": those not named) → messages/s, as declared or set; None: no cap
+    ordered: bool = False
+    wanted: Wanted | None = None  # None: no autoscaler says anything
 
     @property
     def alive(self) -> int:

@@ -9,12 +9,12 @@ from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.views.decorators.http import require_safe
-from redis.exceptions import RedisError
 
 from queueing.conf import subscriptions
-from queueing.console import present, selectors
-from queueing.console.consumers import COLUMNS, consumers
-from queueing.console.history import read_history
+from queueing.console import present, scaling, selectors
+from queueing.console.consumers import COLUMNS, crews
+from queueing.console.levels import LIMITS
+from queueing.console.load_runs import kept_runs
 from queueing.console.services import Outcome
 from queueing.console.stream import event_stream
 
@@ -32,7 +32,11 @@ def queue(request: HttpRequest) -> HttpResponse:
         outbox=present.outbox(reading),
         columns=present.COLUMNS,
         rows=present.rows(reading),
-        consumers=consumers(reading.snapshot),
+        crews=crews(reading.snapshot),
+        steps=scaling.latest(),
+        runs=kept_runs(),
+        may_operate=request.user.has_perm(OPERATE),
+        limits=LIMITS["lag"],
         consumer_columns=COLUMNS,
         groups=sorted(subscriptions()),
         banner=present.banner(reading),
@@ -55,16 +59,6 @@ def stream(request: HttpRequest) -> HttpResponse:
 
 def _numbers() -> bytes:
     return msgspec.json.encode(present.live(selectors.read_queue()))
-
-
-@require_safe
-def history(request: HttpRequest) -> HttpResponse:
-    """What the chart begins with: the last five minutes, second by second."""
-    try:
-        body = msgspec.json.encode(read_history())
-    except RedisError:
-        return HttpResponse(b"{}", content_type="application/json", status=503)
-    return HttpResponse(body, content_type="application/json")
 
 
 def tell(request: HttpRequest, outcome: Outcome) -> None:

@@ -10,7 +10,9 @@
   if (!root) return;
   const banner = root.querySelector("[data-banner]");
   const pause = root.querySelector("[data-pause]");
-  const chart = window.queueChart(root.querySelector("[data-chart]"));
+  const chart = window.queueChart(root.querySelector("[data-chart]"), ask);
+  const showCrews = window.queueCrews(root.querySelector("[data-crews]"));
+  const showTimeline = window.queueTimeline(root.querySelector("[data-timeline]"), root.querySelector("[data-no-steps]"));
   const cells = new Map([...root.querySelectorAll("[data-tile]")].map((cell) => [cell.dataset.tile, cell]));
   let sampledAt = performance.now() - 1000 * Number(root.dataset.age);
   let connection = null;
@@ -40,26 +42,10 @@
     sampledAt = performance.now() - 1000 * sample.age_s;
     root.toggleAttribute("data-stale", sample.stale);
     say(sample.banner);
-    showConsumers(sample.consumers);
+    showCrews(sample.crews);
+    showTimeline(sample.steps);
+    chart.remember(sample.steps);
     if (sample.point) chart.add(sample.point);
-  }
-
-  function showConsumers(consumers) {
-    const body = root.querySelector("[data-consumers]");
-    body.replaceChildren(
-      ...consumers.map(({ group, name, state, cells }) => {
-        const row = document.createElement("tr");
-        const head = document.createElement("th");
-        head.scope = "row";
-        head.textContent = group;
-        row.append(head);
-        for (const text of [name, state, ...cells]) row.insertCell().textContent = text;
-        row.cells[2].dataset.state = state;
-        for (const cell of [...row.cells].slice(3)) cell.className = "number";
-        return row;
-      }),
-    );
-    root.querySelector("[data-nobody]").hidden = consumers.length > 0;
   }
 
   function told({ state, since }) {
@@ -89,14 +75,18 @@
     else connection?.goOn();
   });
 
-  // The chart begins with what the queue remembers. Without that it draws what this page sees.
-  async function begin() {
+  // What the queue remembers, for the chart. Without it the chart draws what this page is told.
+  async function ask(what) {
     try {
-      const answer = await fetch(root.dataset.history, { redirect: "manual", signal: AbortSignal.timeout(GIVE_UP_MS) });
-      if (answer.ok) chart.begin(await answer.json());
+      const answer = await fetch(root.dataset.history + what, { redirect: "manual", signal: AbortSignal.timeout(GIVE_UP_MS) });
+      return answer.ok ? await answer.json() : null;
     } catch {
-      // Told by the connection, which asks the same server.
+      return null; // told by the connection, which asks the same server
     }
+  }
+
+  async function begin() {
+    await chart.load();
     connection = window.live({
       stream: root.dataset.stream,
       source: root.dataset.source,
