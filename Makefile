@@ -52,9 +52,9 @@ show: ## the same spike twice, where more consumers help and where they would no
 	@$(INSTALL) servers load test
 	@exec $(PY) -m loadtests show $(ARGS)
 
-bench: ## how fast the parts are, as ratios to what the machine can do
-	@$(INSTALL) servers bench
-	@exec $(PY) -m benchmarks
+bench: ## how fast the parts are, as ratios to what the machine can do (ARGS=--whole: and the whole)
+	@$(INSTALL) servers load bench
+	@exec $(PY) -m benchmarks $(ARGS)
 
 drills: ## the long, seeded fault runs; results in reports/drills.json
 	@$(INSTALL) servers test load

@@ -1,7 +1,12 @@
-"""`make bench`: every benchmark on a Valkey and a PostgreSQL of its own, each write on disk before its reply."""
+"""`make bench`: every benchmark on a Valkey and a PostgreSQL of its own, each write on disk before its reply.
+
+make bench                    within five minutes
+make bench ARGS=--whole       then also what needs a whole shop: spike, both drains, compare; a quarter of an hour more
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -11,7 +16,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import machine
+from benchmarks import machine, whole
 from benchmarks.row import Row
 from benchmarks.table import HEAD, line
 from config.stack.servers import Postgres, Valkey
@@ -20,6 +25,9 @@ REPORT = Path("reports/bench.json")
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(prog="make bench")
+    parser.add_argument("--whole", action="store_true", help="also spike, drain and compare: a quarter of an hour more")
+    options = parser.parse_args()
     started = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="sluice-bench-"))
     print(machine.describe(folder), f"\n\n{HEAD}", sep="", flush=True)
@@ -36,6 +44,9 @@ def main() -> int:
         postgres.stop()
         valkey.stop()
         shutil.rmtree(folder, ignore_errors=True)
+    if options.whole:
+        rows += whole.rows(REPORT.parent)
+        print(f"\n{HEAD}", *map(line, rows), sep="\n", flush=True)
     REPORT.parent.mkdir(exist_ok=True)
     REPORT.write_text(json.dumps([row.as_json() for row in rows], indent=2) + "\n")
     missed = sum(not row.reached for row in rows)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
+from socket import AF_INET, inet_pton
 from typing import Any
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -31,15 +32,25 @@ def see_through_proxies(application: Application, *, trusted: Sequence[Network])
     async def seen(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
             peer, port = scope["client"] or (UNIX_SOCKET, 0)
-            told = b",".join([value for name, value in scope["headers"] if name == HEADER])
+            headers, told = _taken_out(scope["headers"])
             if peer == UNIX_SOCKET:
-                headers = [header for header in scope["headers"] if header[0] != HEADER]
                 scope = {**scope, "headers": headers, "client": (address(NOBODY, told, NOBODY.__eq__), 0)}
             elif told:
                 scope = {**scope, "client": (address(peer, told, is_trusted), int(port))}
         await application(scope, receive, send)
 
     return seen
+
+
+def _taken_out(headers: Sequence[tuple[bytes, bytes]]) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """The other headers, and what the proxies told, in the order it came."""
+    others, told = [], b""
+    for header in headers:
+        if header[0] != HEADER:
+            others.append(header)
+        else:
+            told = told + b"," + header[1] if told else header[1]
+    return others, told
 
 
 def address(peer: str, told: bytes, is_trusted: Callable[[str], bool]) -> str:
@@ -53,8 +64,19 @@ def address(peer: str, told: bytes, is_trusted: Callable[[str], bool]) -> str:
     return found
 
 
-@lru_cache(4096)
 def _normal(entry: bytes) -> str | None:
+    """A crowd comes from as many addresses: nearly all are IPv4, which C reads in a tenth of ipaddress's time, and as
+    strictly."""
+    try:
+        text = entry.decode("ascii")
+        inet_pton(AF_INET, text)
+    except (OSError, ValueError):
+        return _parsed(entry)
+    return text
+
+
+@lru_cache(4096)
+def _parsed(entry: bytes) -> str | None:
     try:
         parsed = ipaddress.ip_address(entry.decode("ascii"))
     except ValueError:

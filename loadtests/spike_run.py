@@ -8,6 +8,7 @@ shopper's browser a second each on purpose, would take this machine a day, and a
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import tempfile
@@ -16,18 +17,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from loadtests import history, spike_figures, spike_report
+from loadtests import spike_figures, spike_report
 from loadtests.conduct import conduct
 from loadtests.counters import Counters, difference, units_left, watching_the_backlog
-from loadtests.generator import fire, open_sale, plan_for
+from loadtests.generator import Fired, fire, open_sale, plan_for
+from loadtests.lag import wait_until
 from loadtests.machine import machine
-from loadtests.spike_verdict import thresholds
-from loadtests.stack import BASE, Stack
+from loadtests.spike_verdict import rows, thresholds
+from loadtests.stack import BASE, Stack, StackFailed
 
 SCOPE = (
     "It tests the rate of requests: an edge that pipelines them on kept connections. It does not test 100,000 TCP or "
     "TLS handshakes, nor 100,000 browsers. Latency begins when a request was meant to leave."
 )
+PIPELINED_PER_S, UNPIPELINED_PER_S = (
+    100_000.0,
+    20_000.0,
+)  # by default: without pipelining each costs a packet of its own
 SCOPE_UNPIPELINED = (
     "It tests the rate of requests on kept connections, one at a time on each. It does not test TCP or TLS handshakes. "
     "Latency begins when a request was meant to leave."
@@ -53,13 +59,14 @@ def run(stack: Stack, options: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="sluice-spike-") as name:
         folder = Path(name)
         offered = round(options.rate * options.seconds)
+        counters = Counters(stack.url)
+        rehearsed = _rehearse(stack, folder, counters, options) if options.rehearsal else None
         sale, passes = open_sale(stack, folder, shoppers=offered, stock=options.stock, prefix="spike")
         plan = plan_for(
             stack.url, sale=sale, passes=passes, folder=folder, rate=options.rate, seconds=options.seconds,
             connections=options.connections, give_up_s=options.give_up, processes=options.processes,
             depth=options.depth, pipelined=not options.unpipelined,
         )  # fmt: skip
-        counters = Counters(stack.url)
         backlog: list[tuple[float, int]] = []
         started_at = datetime.now(UTC)
         appended, requests, asked = counters.appended(), counters.requests(), counters.asked
@@ -69,11 +76,11 @@ def run(stack: Stack, options: argparse.Namespace) -> dict[str, Any]:
             requests = difference(counters.requests(), requests, less=counters.asked - asked)
             print("All answers are in; waiting until every order is worked off, then the audit", flush=True)
             told = options.reports / "spike-history.jsonl"
-            told.write_bytes(fired.told)
+            told.write_bytes(fired.told + (rehearsed.told if rehearsed else b""))
             audit = json.loads(
                 stack.manage("audit", "--json", "--history", str(told), "--wait", str(options.rest), accept=RULES)
             )
-    lines = history.read(told)
+    lines = fired.lines()
     points = spike_figures.over_time(lines)
     result = {
         "started_at": started_at.isoformat(timespec="seconds"),
@@ -86,6 +93,7 @@ def run(stack: Stack, options: argparse.Namespace) -> dict[str, Any]:
             "connections": plan.connections,
             "pipelined": plan.pipelined,
             "written_seconds": spike_figures.digits(fired.written_s),
+            "rehearsal": options.rehearsal,
             "passes": "made by manage.py passes before T0, with the server's own function",
         },
         "server": {
@@ -100,9 +108,27 @@ def run(stack: Stack, options: argparse.Namespace) -> dict[str, Any]:
         "machine": before,
     }
     result["funnel"] = spike_figures.funnel(result)
+    result["rows"] = [row.as_json() for row in rows(result, options)]
     result["thresholds"] = thresholds(result, options)
     result["ok"] = all(threshold["ok"] for threshold in result["thresholds"])
     return result
+
+
+def _rehearse(stack: Stack, folder: Path, counters: Counters, options: argparse.Namespace) -> Fired:
+    """A few thousand orders of another sale, before anything is counted: whatever was just started takes its memory
+    from the system page by page in its first second, and a shop that opens a sale has served its visitors before."""
+    place = folder / "rehearsal"
+    place.mkdir()
+    sale, passes = open_sale(stack, place, shoppers=options.rehearsal, stock=options.rehearsal, prefix="spike")
+    plan = plan_for(
+        stack.url, sale=sale, passes=passes, folder=place, rate=options.rate, seconds=options.rehearsal / options.rate,
+        connections=options.connections, give_up_s=options.give_up, depth=options.depth,
+        pipelined=not options.unpipelined,
+    )  # fmt: skip
+    fired = fire(plan)
+    with contextlib.suppress(StackFailed):  # then the audit has more to wait for
+        wait_until(lambda: counters.on_its_way() == 0, within_s=options.rest, what="the rehearsal is not at rest")
+    return fired
 
 
 def _backlog(seen: list[tuple[float, int]], t0: float, points: list[dict[str, float]]) -> list[dict[str, float]]:
@@ -119,7 +145,9 @@ def _backlog(seen: list[tuple[float, int]], t0: float, points: list[dict[str, fl
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make spike", description=f"An open-loop spike of orders. {SCOPE}")
-    parser.add_argument("--rate", type=float, default=100_000, help="requests a second")
+    parser.add_argument(
+        "--rate", type=float, help=f"requests a second ({PIPELINED_PER_S:,.0f}; unpipelined {UNPIPELINED_PER_S:,.0f})"
+    )
     parser.add_argument("--seconds", type=float, default=1, help="for how long")
     parser.add_argument("--processes", type=int, default=1, help="generator processes; one drives 100,000 a second")
     parser.add_argument(
@@ -131,6 +159,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--depth", type=int, default=16, help="requests that travel together on a connection")
     parser.add_argument("--unpipelined", action="store_true", help="wait for each answer before the next request")
+    parser.add_argument("--rehearsal", type=int, default=5_000, help="orders of another sale before; 0: none")
     parser.add_argument("--stock", type=int, default=5_000, help="units in the sale, one per shopper")
     parser.add_argument("--give-up", type=float, default=30, help="seconds after the last send to wait for answers")
     parser.add_argument("--answered-within", type=float, default=0.5, help="seconds after the last send, at most")
@@ -142,4 +171,6 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.add_argument(
             f"--{name}", type=float, default=float(os.environ.get(variable, default)), help=f"the shop's {variable}"
         )
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    options.rate = options.rate or (UNPIPELINED_PER_S if options.unpipelined else PIPELINED_PER_S)
+    return options

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from benchmarks import catch_up, machine, memory, orders, outbox, per_message, queue
+from benchmarks import catch_up, machine, memory, orders, outbox, per_message, queue, whole
 from benchmarks.lane import rows as lane
 from benchmarks.peers import OURS, PEERS
 from benchmarks.row import Row
@@ -139,3 +140,15 @@ def test_a_target_is_the_least_ratio_or_the_greatest() -> None:
 
 def test_the_machine_is_named_beside_the_figures(tmp_path: Path) -> None:
     assert "fdatasync/s" in machine.describe(tmp_path)
+
+
+def test_what_load_tests_wrote_is_part_of_the_table_and_one_that_broke_off_is_not(tmp_path: Path) -> None:
+    late = Row("99,000 orders, others paused", "s", 5.0, "as many at 1,000/s", 99.0, 4 / 99, at_most=True)
+    fast = Row("answered", "times", 120.0, "three calls", 1.0, 100.0)
+    for name, row in (("drain", late), ("compare", fast)):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"rows": [row.as_json()]}))
+
+    found = [row for name in ("drain", "compare", "spike") for row in whole.rows_of(tmp_path / f"{name}.json")]
+
+    assert [(row.name, row.reached) for row in found] == [(late.name, False), (fast.name, True)]
+    assert all("MISSED" in line(row) or row.reached for row in found)

@@ -70,6 +70,8 @@ def test_two_thousand_orders_in_a_second_sell_what_the_limits_and_the_stock_allo
         "60",
         "--p99-ms",
         "60000",
+        "--rehearsal",
+        "0",
     )
     result = run(stack, tmp_path, "spike", *sizes)
 
@@ -80,6 +82,20 @@ def test_two_thousand_orders_in_a_second_sell_what_the_limits_and_the_stock_allo
     assert result["audit"]["counts"]["attempt"] == 2_000
     assert (result["server"]["requests"] is None) == (nginx.program() is None)
     assert {name for each in result["thresholds"] for name in each} == {"name", "value", "limit", "ok"}
+
+
+@AT_LENGTH
+def test_one_request_at_a_time_on_each_connection_after_a_rehearsal_that_is_in_the_audit(
+    stack: Stack, tmp_path: Path
+) -> None:
+    sizes = ("--unpipelined", "--rate", "400", "--stock", "40", "--connections", "20", "--rehearsal", "100")
+    result = run(stack, tmp_path, "spike", *sizes, "--answered-within", "60", "--p99-ms", "60000")
+
+    assert (result["offered"], result["answered"], result["errors"]) == (400, 400, 0)
+    assert result["admitted"] + result["shed"] + result["sold_out"] + result["limited"] == 400
+    assert result["generator"]["pipelined"] is False
+    assert result["audit"]["counts"]["attempt"] == 500, "the rehearsal's too"
+    assert [row["unit"] for row in result["rows"]] == ["s", "ms"]
 
 
 def test_shoppers_who_log_in_and_pay_buy_exactly_the_stock(stack: Stack, tmp_path: Path) -> None:
