@@ -9,16 +9,42 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from loadtests.stack import Stack
 
 EVERY_S = 0.5
+HOUSE_ASKS_PER_S = 3  # the web asks nginx once a second what it has counted, in three questions
 STALE_FOR_S = 2.0
 _APPENDED = re.compile(r'^sluice_queue_appended_total\{group="orders",topic="orders\.placed"\} (\S+)$', re.MULTILINE)
 _LAG = re.compile(r'^sluice_queue_lag_messages\{group="orders",topic="orders\.placed"\} (\S+)$', re.MULTILINE)
 _ON_ITS_WAY = re.compile(r"^(?:sluice_queue_(?:lag|delayed)_messages\{[^}]*\}|sluice_outbox_rows) (\S+)$", re.MULTILINE)
 _REQUESTS = re.compile(r"^\s*\d+ \d+ (\d+)\s*$", re.MULTILINE)
+
+
+class Reading(NamedTuple):
+    requests: int | None
+    asked: int
+    at_s: float
+
+
+class Taken(NamedTuple):
+    """counted: requests; None: no nginx stands in front. house_at_most: of these the shop's own questions."""
+
+    counted: int | None
+    house_at_most: int
+
+    def plus(self, other: Taken) -> Taken:
+        counted = None if self.counted is None or other.counted is None else self.counted + other.counted
+        return Taken(counted, self.house_at_most + other.house_at_most)
+
+    def by_others(self, sent: int) -> int | None:
+        """Those that were not the house's, if as many were sent and the rest can be the house's; all, if not."""
+        if self.counted is not None and 0 <= self.counted - sent <= self.house_at_most:
+            return sent
+        return self.counted
 
 
 @dataclass(slots=True)
@@ -57,6 +83,16 @@ class Counters:
             return ""
         finally:
             connection.close()
+
+    def reading(self) -> Reading:
+        """Where the gateway's count stands now."""
+        return Reading(self.requests(), self.asked, time.monotonic())
+
+    def taken_since(self, before: Reading) -> Taken:
+        """What the gateway has counted since then, our own questions aside."""
+        now = self.reading()
+        counted = difference(now.requests, before.requests, less=now.asked - before.asked)
+        return Taken(counted, HOUSE_ASKS_PER_S * (ceil(now.at_s - before.at_s) + 1))
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from typing import Any
 
 from loadtests import drain_report, spike_figures
 from loadtests.conduct import conduct
-from loadtests.counters import Counters, difference, units_left
+from loadtests.counters import Counters, Taken, difference, units_left
 from loadtests.drain_figures import Drained, drained
 from loadtests.drain_verdict import rows, thresholds
 from loadtests.generator import Fired, fire, open_sale, plan_for
@@ -61,7 +61,7 @@ def run(stack: Stack, options: argparse.Namespace) -> dict[str, Any]:
     fills: list[Fired] = []
     drains: dict[str, Drained] = {}
     left: list[int | None] = []
-    appended, requests = counters.appended(), 0
+    appended, taken = counters.appended(), Taken(0, 0)
     with tempfile.TemporaryDirectory(prefix="sluice-drain-") as name, Valves(stack) as valves:
         for number, mode in enumerate(modes):
             if number:
@@ -73,8 +73,8 @@ def run(stack: Stack, options: argparse.Namespace) -> dict[str, Any]:
             with watching_lag(stack, GROUP, TOPIC) as samples:
                 valves.close(GROUP, *(OTHERS if mode == "others paused" else ()))
                 valves.cap(GROUP, TOPIC, None if options.uncapped else options.cap)
-                volleys, asked = _fill(stack, sale, passes, counters, options)
-                requests = None if asked is None or requests is None else requests + asked
+                volleys, more = _fill(stack, sale, passes, counters, options)
+                taken = taken.plus(more)
                 lines = [line for volley in volleys for line in volley.lines()]
                 with told.open("ab") as file:
                     file.writelines(volley.told for volley in volleys)
@@ -102,7 +102,12 @@ def run(stack: Stack, options: argparse.Namespace) -> dict[str, Any]:
         **spike_figures.of(everything, seconds=len(drains) * options.orders / options.fill_rate),
         "asked_again": asked_again,
         "drains": {mode: one.as_json() for mode, one in drains.items()},
-        "server": {"requests": requests, "appended": difference(counters.appended(), appended), "left": _sum(left)},
+        "server": {
+            "requests": taken.by_others(len(everything)),
+            "requests_with_the_house": taken.counted,
+            "appended": difference(counters.appended(), appended),
+            "left": _sum(left),
+        },
         "locust": [row for volley in fills for row in volley.locust],
         "audit": audit,
         "machine": before,
@@ -121,13 +126,13 @@ def _sum(numbers: Sequence[int | None]) -> int | None:
 
 def _fill(
     stack: Stack, sale: int, passes: Path, counters: Counters, options: argparse.Namespace
-) -> tuple[list[Fired], int | None]:
+) -> tuple[list[Fired], Taken]:
     """An order for each pass. Returns what was fired, and how many requests the gateway counted.
 
     Who is asked to come back comes back, in a volley of their own: nothing was done for them, so a new key is right.
     """
     bearers = {int(line.split()[0]): line for line in passes.read_text().splitlines()}
-    before, asked = counters.requests(), counters.asked
+    before = counters.reading()
     volleys: list[Fired] = []
     while bearers and len(volleys) < VOLLEYS:
         place = passes.parent / str(len(volleys))
@@ -141,7 +146,7 @@ def _fill(
         volleys.append(fire(plan))
         again = {line["user_id"] for line in volleys[-1].lines() if spike_figures.fate(line) in COME_BACK}
         bearers = {user: bearers[user] for user in again}
-    return volleys, difference(counters.requests(), before, less=counters.asked - asked)
+    return volleys, counters.taken_since(before)
 
 
 def _let_go(valves: Valves, samples: list[Sample], mode: str, options: argparse.Namespace) -> None:

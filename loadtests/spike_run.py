@@ -69,11 +69,11 @@ def run(stack: Stack, options: argparse.Namespace) -> dict[str, Any]:
         )  # fmt: skip
         backlog: list[tuple[float, int]] = []
         started_at = datetime.now(UTC)
-        appended, requests, asked = counters.appended(), counters.requests(), counters.asked
+        appended, before_it = counters.appended(), counters.reading()
         with watching_the_backlog(counters, backlog):
             fired = fire(plan)
             # Before anything else is asked of the shop: the gateway counts that, too.
-            requests = difference(counters.requests(), requests, less=counters.asked - asked)
+            taken = counters.taken_since(before_it)
             print("All answers are in; waiting until every order is worked off, then the audit", flush=True)
             told = options.reports / "spike-history.jsonl"
             told.write_bytes(fired.told + (rehearsed.told if rehearsed else b""))
@@ -97,7 +97,8 @@ def run(stack: Stack, options: argparse.Namespace) -> dict[str, Any]:
             "passes": "made by manage.py passes before T0, with the server's own function",
         },
         "server": {
-            "requests": requests,
+            "requests": taken.by_others(offered),
+            "requests_with_the_house": taken.counted,
             "appended": difference(counters.appended(), appended),
             "left": units_left(stack, plan.sale_id),
         },

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from loadtests import drain, drain_report, spike_figures
+from loadtests.counters import Taken
 from loadtests.drain_figures import MOST_POINTS, drained, thinned
 from loadtests.drain_verdict import rows, thresholds
 from loadtests.lag import Sample
@@ -146,3 +147,10 @@ def test_the_page_loads_nothing_and_has_the_charts() -> None:
 
     assert not re.findall(r"(?:src|href)=|url\(|@import|<script", page)
     assert page.count("<svg") == page.count("</svg>") == 3  # backlog, percentiles, funnel
+
+
+def test_the_gateways_count_is_compared_without_what_the_shop_asks_it_and_a_request_too_few_is_seen() -> None:
+    assert Taken(1_009, house_at_most=9).by_others(1_000) == 1_000
+    assert Taken(1_010, house_at_most=9).by_others(1_000) == 1_010
+    assert Taken(999, house_at_most=9).by_others(1_000) == 999
+    assert Taken(None, house_at_most=9).by_others(1_000) is None
