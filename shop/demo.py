@@ -20,6 +20,7 @@ SHOPPERS = {"ada": "+44 20 5550 1815", "lin": "+86 10 5550 1969", "sam": "+1 202
 SHOPPERS_PASSWORD = "sluice-demo"  # noqa: S105  printed by `make up`
 ADMIN = "admin"  # may do everything, also say who may do what
 STAFF = {"operator": "operator", "reader": "read-only"}  # user name → role, a group of config/roles.py
+ON_CALL = "+44 20 5550 1999"  # the staff's telephone: /phone/ shows each of them their own messages
 
 # Two `make up` at once on one database must not both stock the shelves.
 _LOCK = 0x51_01CE
@@ -161,13 +162,13 @@ def appoint_staff(*, password_file: Path) -> None:
     password = _password_in(password_file)
     admin = User.objects.filter(username=ADMIN).first()
     if admin is None:
-        admin = User.objects.create_superuser(ADMIN, email=f"{ADMIN}@example.com", password=password)
+        admin = User.objects.create_superuser(ADMIN, email=f"{ADMIN}@example.com", phone=ON_CALL, password=password)
     elif not admin.check_password(password):
         admin.set_password(password)
         admin.save(update_fields=["password"])
     for name, role in STAFF.items():
         # The same hash: scrypt is slow on purpose, and `make up` should not be.
-        known = {"email": f"{name}@example.com", "is_staff": True, "password": admin.password}
+        known = {"email": f"{name}@example.com", "phone": ON_CALL, "is_staff": True, "password": admin.password}
         person, _ = User.objects.get_or_create(username=name, defaults=known)
         if not person.is_staff:  # a shopper took the name before there were roles
             continue
