@@ -17,8 +17,8 @@ from queueing.console.records import RecordAdmin
 class LogAdmin(RecordAdmin):
     """Everybody on the staff may read it; nobody changes it here."""
 
-    list_display = ["action_time", "user", "kind", "about", "said"]
-    list_display_links = ["action_time"]
+    list_display = ["at", "user", "kind", "about", "said"]
+    list_display_links = ["at"]
     list_filter = [
         ("user", admin.RelatedOnlyFieldListFilter),
         ("content_type", admin.RelatedOnlyFieldListFilter),
@@ -27,9 +27,13 @@ class LogAdmin(RecordAdmin):
     ]
     list_select_related = ["user", "content_type"]
     search_fields = ["user__username", "object_repr", "change_message"]
-    fields = ["action_time", "user", "kind", "about", "said"]
+    fields = ["at", "user", "kind", "about", "said"]
 
-    @display(description="What", label={"Added": "success", "Deleted": "danger", "Changed": "info"})
+    @display(description="When (UTC)", ordering="action_time")
+    def at(self, entry: LogEntry) -> str:
+        return f"{entry.action_time:%Y-%m-%d %H:%M:%S}"
+
+    @display(description="Kind", label={"Added": "success", "Deleted": "danger", "Changed": "info"})
     def kind(self, entry: LogEntry) -> str:
         return "Added" if entry.is_addition() else "Deleted" if entry.is_deletion() else "Changed"
 

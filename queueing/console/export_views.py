@@ -45,7 +45,8 @@ async def _stream(found: Iterator[tuple[bytes, int]], entry: LogEntry) -> AsyncI
             yield text
     except RedisError:
         trouble = b'"broken off: Redis does not answer any more, so this is not all"\r\n'
-    said = f"Exported {written:,} dead letters as CSV" + (", then Redis stopped answering" if trouble else "")
+    letters_in_words = f"{written:,} dead letter{'' if written == 1 else 's'}"
+    said = f"Exported {letters_in_words} as CSV{', then Redis stopped answering' if trouble else ''}"
     await sync_to_async(in_words)(entry, said)
     if trouble:
         yield trouble

@@ -82,7 +82,7 @@ def test_what_matches_is_taken_away_whole_and_harmless(reader: Client, broker: R
         assert not cell.startswith(BEGINS_A_FORMULA)
     assert [entry.change_message for entry in LogEntry.objects.order_by("id")] == [
         "Exported 2 dead letters as CSV",
-        "Exported 1 dead letters as CSV",
+        "Exported 1 dead letter as CSV",
     ]
 
 
