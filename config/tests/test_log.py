@@ -33,6 +33,7 @@ QUEUE: dict[str, tuple[tuple[str, ...], str] | None] = {
     "pause": (("orders",), "Paused orders"),
     "resume": (("orders",), "Resumed orders"),
     "rate": (("orders", "500"), "Rate of orders: 500 messages/s"),
+    "scale": (("orders", "1"), "Held 1 consumers for 600 s"),
     "prune": ((), "Deleted 0 inbox rows"),
     "add-partitions": (("orders.events",), "Let orders.events grow to 8 partitions of 8"),
     "retire": (("ghosts", *ANN), "Retired ghosts"),
@@ -70,7 +71,7 @@ def test_what_is_done_on_a_terminal_is_written_down(
     bury(broker, [placed()])
     broker.read("ghosts", "boo", ["sales.events"], 1, 0)
 
-    yes = () if action in ("pause", "resume", "rate") else ("--yes",)
+    yes = () if action in ("pause", "resume", "rate", "scale") else ("--yes",)
     call_command("queue", action, *words, *yes, stdout=StringIO(), stderr=StringIO())
 
     row = LogEntry.objects.order_by("-id")[0]
