@@ -69,7 +69,8 @@ def _set_up_django(database_url: str, redis_url: str) -> None:
 
 
 def _all(redis_url: str) -> Iterator[Row]:
-    from benchmarks import catch_up, memory, orders, outbox, per_message, queue  # models: not before Django is set up
+    # Models: not before Django is set up.
+    from benchmarks import catch_up, console, memory, orders, outbox, per_message, queue
     from benchmarks.lane import rows as lane
     from benchmarks.scaled import run as scaled
 
@@ -79,6 +80,7 @@ def _all(redis_url: str) -> Iterator[Row]:
     yield from orders.rows(redis_url)
     yield from catch_up.rows(redis_url)
     yield from memory.rows(redis_url)
+    yield from console.rows(redis_url)
     yield from lane.rows(redis_url)
     yield from scaled.rows(redis_url)
 

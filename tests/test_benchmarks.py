@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from benchmarks import catch_up, machine, memory, orders, outbox, per_message, queue, whole
+from benchmarks import catch_up, console, machine, memory, orders, outbox, per_message, queue, whole
 from benchmarks.lane import rows as lane
 from benchmarks.peers import OURS, PEERS
 from benchmarks.row import Row
@@ -45,6 +45,16 @@ def test_the_queue_is_measured_against_raw_commands(redis_url: str) -> None:
 
     assert well_formed(rows)
     assert [row.target for row in rows] == [0.8, 0.7]
+
+
+@pytest.mark.django_db
+def test_the_operators_page_is_measured_against_what_is_promised(redis_url: str, settings) -> None:
+    settings.QUEUEING = {**settings.QUEUEING, "OPTIONS": {"url": redis_url}}
+
+    page, sample = console.rows(redis_url, dead=20, partitions=8, looks=1)
+
+    assert well_formed([page, sample])
+    assert (page.target, page.at_most, sample.target) == (1, True, None)
 
 
 def test_memory_is_counted_per_message_and_per_group(redis_url: str) -> None:

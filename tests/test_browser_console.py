@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from queueing.about import About
@@ -15,6 +17,7 @@ from queueing.console import selectors
 from queueing.console.history import Remembered
 from queueing.console.reading import Reader
 from queueing.health import relay_beat
+from queueing.models import ScaleEvent
 from queueing.tests.console import GROUP, NASTY, bury, placed, read
 from tests.conftest import DESK, MUCH_LATER_MS, PHONE, fits, keep
 
@@ -77,6 +80,56 @@ def test_the_numbers_move_by_themselves(operator: Callable[..., Page], broker: R
     expect(tile(page, "orders.lag")).to_have_text("0", timeout=MUCH_LATER_MS)
     expect(page.locator("[data-summary]")).to_contain_text("lag of all groups", timeout=MUCH_LATER_MS)
     assert page.locator("[data-plot] canvas").count() == 2
+
+
+def test_the_charts_share_a_cursor_that_keys_move_and_say_what_they_show(
+    operator: Callable[..., Page], broker: RedisStreamsBroker
+) -> None:
+    broker.produce([placed(str(number % 3)) for number in range(1200)])
+    hostile = f"lag 12,345 is above 10,000 {NASTY}"
+    ScaleEvent.objects.create(
+        id=uuid.uuid4(), at=timezone.now(), group=GROUP, direction="up", lag=12_345, slope_per_s=800, acked_per_s=990,
+        produced_per_s=1_790, cap=None, desired=2, actual=1, reason=hostile, supervisor="shop-1",
+    )  # fmt: skip
+    page = operator(reduced_motion="reduce")
+    summary = page.locator("[data-summary]")
+    expect(summary).to_contain_text("consumers changed once", timeout=MUCH_LATER_MS)
+
+    page.get_by_role("img", name="Produced and consumed").focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Shift+ArrowLeft")
+
+    for plot in ("rates", "lag"):
+        line = page.locator(f'[data-plot="{plot}"] .u-cursor-x')
+        assert float(line.evaluate("line => new DOMMatrix(getComputedStyle(line).transform).m41")) > 0, plot
+    moments = page.locator("[data-moment]").all_text_contents()
+    assert moments[0] == moments[1]
+    page.locator("[data-group]").select_option(GROUP)
+    page.locator("[data-partition]").select_option("orders.placed/1")
+    expect(summary).to_contain_text("lag of orders, orders.placed/1 between 0 and 400", timeout=MUCH_LATER_MS)
+    page.locator("[data-range]").select_option("the last hour")
+    expect(summary).to_contain_text("The last 35", timeout=MUCH_LATER_MS)
+    assert "<script>" in page.locator("[data-timeline]").inner_text()
+    assert page.evaluate("window.hacked") is None
+
+
+def test_consumers_are_held_let_go_and_drained_without_a_mouse(
+    operator: Callable[..., Page], broker: RedisStreamsBroker
+) -> None:
+    hostile = f"ada{NASTY}"
+    broker.beat(GROUP, hostile, About(host=NASTY, pid=412, handled=9, per_s=1.5, memory_bytes=61_000_000))
+    page = operator()
+    page.get_by_role("button", name="One consumer more in orders").focus()
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_text("Held orders at 2 consumers for 10 minutes.")).to_be_visible()
+    page.get_by_role("button", name="Let the lag decide in orders").click()
+    expect(page.get_by_text("Let the lag of orders decide again.")).to_be_visible()
+    broker.beat(GROUP, "lin")
+    expect(page.locator('[data-consumer="lin"]')).to_contain_text("alive", timeout=MUCH_LATER_MS)
+    page.get_by_role("button", name="Drain lin").click()
+    expect(page.get_by_text("Asked lin of orders to finish its batch and leave.")).to_be_visible()
+    assert page.evaluate("window.hacked") is None
 
 
 def test_pausing_stops_the_numbers_and_going_on_catches_up(

@@ -9,7 +9,7 @@ from queueing.console.plain import visible
 from queueing.console.snapshot import Consumer, Group, Snapshot
 
 COLUMNS = ("Process", "Partitions", "Rate, 10 s", "Last beat", "Memory", "In flight", "Handled")
-NAMED = 2  # partitions written out
+NAMED = 1  # partitions written out
 
 
 class ConsumerRow(msgspec.Struct, frozen=True):
@@ -58,7 +58,7 @@ def _crew(group: Group, now_ms: int) -> Crew:
     return Crew(
         group=group.group,
         number=number(group),
-        reason=visible(wanted.reason) if wanted else "no autoscaler looks after it",
+        reason=visible(wanted.reason) if wanted and wanted.reason else "no autoscaler looks after it",
         held=held,
         paused=group.paused,
         rows=[

@@ -28,7 +28,7 @@ class Known(NamedTuple):
     abouts: dict[str, dict[str, About]]
     paused: set[bytes]
     leases: dict[Place, str]  # of ordered groups: who may read a partition
-    wanted: dict[str, Wanted]  # of groups that an autoscaler looks after
+    wanted: dict[str, Wanted]  # of groups that an autoscaler looks after, or an operator holds
 
 
 def places() -> list[Place]:
@@ -76,5 +76,7 @@ def what_is_known() -> Known:
         abouts={group: abouts_from(fields) for group, fields in abouts.items()},
         paused=paused,
         leases={place: owner.decode() for place, owner in zip(leased, owners, strict=True) if owner},
-        wanted={group: wanted for group, wanted in read_all().items() if wanted.reason or wanted.actual},
+        wanted={
+            group: wanted for group, wanted in read_all().items() if wanted.reason or wanted.actual or wanted.held_until
+        },
     )
