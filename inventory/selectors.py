@@ -7,11 +7,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db.models import Sum
-
 from inventory import gate, room
 from inventory.gate import GateState
-from inventory.models import LedgerEntry, SaleStock
+from inventory.models import SaleStock
 from inventory.room import Line
 
 # Shoppers poll; the server says how often. 100,000 of them every two seconds are what the micro-cache takes.
@@ -36,25 +34,16 @@ def gate_of(sale_id: int) -> GateState | None:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What PostgreSQL says a sale was given. coming: of `added`, units that the gate has not taken in yet."""
+    """What PostgreSQL says a sale was given."""
 
     initial: int
     added: int
-    coming: int
 
 
 def ledgers_of(sale_ids: Collection[int]) -> dict[int, Ledger]:
     """Those of these sales that the ledger knows."""
-    ids = list(sale_ids)
-    coming = dict(
-        LedgerEntry.objects.filter(sale_id__in=ids, kind=LedgerEntry.Kind.ADD, applied_at=None)
-        .values_list("sale_id")
-        .annotate(units=Sum("quantity"))
-    )
-    return {
-        row.sale_id: Ledger(row.initial, row.added, coming.get(row.sale_id, 0))
-        for row in SaleStock.objects.filter(sale_id__in=ids)
-    }
+    rows = SaleStock.objects.filter(sale_id__in=list(sale_ids))
+    return {row.sale_id: Ledger(row.initial, row.added) for row in rows}
 
 
 def line_of(sale_id: int, state: GateState) -> Line | None:

@@ -3,11 +3,11 @@
     initial + added = remaining + in flight + sold + coming back + coming in
 
 It is DESIGN §5's second rule from counters (inventory/counts.py) and sums of rows, at the price of two round trips to
-Redis and three statements, so that it can be looked at every second. `manage.py audit` is the proof: it recounts from
+Redis and two statements, so that it can be looked at every second. `manage.py audit` is the proof: it recounts from
 the entries themselves.
 
 Redis is read first, then PostgreSQL, then Redis again. Whatever the queue had settled at the first reading has its row,
-and each row was admitted before the second, so that orders on their way raise no alarm however fast they come.
+and each row was admitted before the second, so that what is on its way raises no alarm however fast it comes.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Books:
     coming_in: int
     unfound: int  # orders that the queue has worked off or forgotten, and that have no row
     unasked: int  # rows that the gate never admitted
-    overdone: int  # units that came back to the gate and were in no order that ended
+    overdone: int  # units that came to the gate, of no order that ended and no addition
 
     @property
     def given(self) -> int:
@@ -90,8 +90,8 @@ def balance(then: Counts, ledger: Ledger, sold: Sold, now: Counts) -> Books:
         in_flight=now.units - sold.units,
         sold=sold.live,
         coming_back=sold.ended - now.returned,
-        coming_in=ledger.coming,
+        coming_in=ledger.initial + ledger.added - now.initial,
         unfound=max(0, then.settled - sold.orders),
         unasked=max(0, sold.orders - now.orders),
-        overdone=max(0, then.returned - sold.ended),
+        overdone=max(0, then.returned - sold.ended) + max(0, then.initial - ledger.initial - ledger.added),
     )

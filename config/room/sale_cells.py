@@ -117,7 +117,7 @@ def _changes(sight: Sight, gate: GateState | None) -> Cell:
     if sight.sale is None or gate is None:
         return Cell(key="changes", text=UNKNOWN, level="unknown")
     told, has = sight.sale.revision, gate.revision
-    coming = sight.untold + (sight.look.books.coming_in if sight.look and sight.look.books else 0)
+    coming = sight.untold + (max(0, sight.look.books.coming_in) if sight.look and sight.look.books else 0)
     units = f"; {_units(coming)} on their way" if coming else ""
     if has < told or coming:
         note = f"told: change {told}, at the gate: change {has}{units}"
@@ -149,7 +149,7 @@ def _wrong(books: Books) -> str:
         (books.missing < 0, f"{_units(-books.missing)} too many"),
         (books.unfound > 0, f"{_orders(books.unfound)} worked off or thrown away without a row"),
         (books.unasked > 0, f"{_orders(books.unasked)} in the database that the gate never admitted"),
-        (books.overdone > 0, f"{_units(books.overdone)} came back of no order that ended"),
+        (books.overdone > 0, f"{_units(books.overdone)} came to the gate of no order that ended and no addition"),
     ]
     return f"{'; '.join(text for true, text in parts if true)}. Run manage.py audit."
 

@@ -104,6 +104,22 @@ def test_a_return_that_came_twice_is_overdone(world: World, client: redis.Redis)
     assert (books(world).overdone, books(world).missing) == (1, 0)
 
 
+def test_an_addition_that_nobody_made_is_overdone(world: World, client: redis.Redis) -> None:
+    gate = keys.gate(world.kettles.pk)
+    for field in ("stock", "initial"):
+        client.hincrby(gate, field, 4)
+
+    assert (books(world).overdone, books(world).missing) == (4, 0)
+
+
+def test_an_addition_is_coming_in_until_the_gate_has_it(world: World) -> None:
+    with open_session() as pg:  # as the ledger is between its own entry and the gate
+        pg.execute("UPDATE inventory_salestock SET added = added + 5 WHERE sale_id = %s", [world.kettles.pk])
+        pg.commit()
+
+    assert (books(world).coming_in, books(world).given, books(world).difference) == (5, 13, 0)
+
+
 def test_a_gate_that_was_opened_before_it_kept_count_has_no_books(world: World, client: redis.Redis) -> None:
     client.hdel(keys.gate(world.kettles.pk), "units", "returned", "before")
     world.ask("hal")
