@@ -106,6 +106,7 @@ window.queueChart = (section, ask) => {
     ctx.lineWidth = devicePixelRatio;
     ctx.textAlign = "left";
     ctx.textBaseline = "alphabetic";
+    let above = -Infinity;
     for (const [limit, property, means] of [
       [UP, "--red", "add consumers"],
       [DOWN, "--amber", "take away"],
@@ -118,7 +119,9 @@ window.queueChart = (section, ask) => {
       ctx.moveTo(bbox.left, y);
       ctx.lineTo(bbox.left + bbox.width, y);
       ctx.stroke();
+      if (y - above < 14 * devicePixelRatio) continue; // one name over the other could not be read
       ctx.fillText(`${number.format(limit)}: ${means}`, bbox.left + 4 * devicePixelRatio, y - 4 * devicePixelRatio);
+      above = y;
     }
     ctx.restore();
   }
