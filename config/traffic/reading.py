@@ -12,6 +12,7 @@ from config.traffic.second import Second
 
 REQUESTS, ANSWERED, FETCHED = GATEWAY = ("requests", "answered", "fetched")
 UNKNOWN = "unknown"  # seconds of which the gateway could not tell what it answered itself
+TIMES_KEPT_S = 30
 _decode = msgspec.msgpack.Decoder(Second).decode
 
 
@@ -35,7 +36,8 @@ class Moment(msgspec.Struct):
 def read_seconds(client: Any, *, first_s: int, last_s: int) -> dict[int, Moment]:
     """Second → what was counted in it, from the first to the last, both included.
 
-    One that is missing had nothing to count, or nobody has told yet.
+    One that is missing had nothing to count, or nobody has told yet. Those longer ago than TIMES_KEPT_S come without
+    the answers' times: nobody asks for them, and an hour of a crowd's are millions.
 
     Raises:
         redis.RedisError: Redis does not answer.
@@ -52,7 +54,11 @@ def read_seconds(client: Any, *, first_s: int, last_s: int) -> dict[int, Moment]
                 if who.endswith(":gateway"):
                     _add_gateway(found[int(second)].counts, record.decode())
                 else:
-                    found[int(second)].add(_decode(record))
+                    moment, told = found[int(second)], _decode(record)
+                    if int(second) > last_s - TIMES_KEPT_S:
+                        moment.add(told)
+                    else:
+                        moment.counts.update(told.counts)
     return dict(found)
 
 
