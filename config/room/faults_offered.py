@@ -63,7 +63,7 @@ OFFERS = {
             "Cap the database",
             "All consumers together get so many messages a second through their transactions.",
             "All lags grow, and the autoscaler finds that more consumers bring nothing.",
-            strength=Strength("Lets through", "messages a second", 200, 100, 100_000),
+            strength=Strength("Lets through", "messages a second", 500, 100, 100_000),
         ),
         Offer(
             "freeze",

@@ -12,45 +12,39 @@ from collections.abc import Sequence
 from django.db import OperationalError, connection
 from psycopg.errors import LockNotAvailable
 
-from queueing.errors import StoreUnavailable
+from queueing.errors import QueueingError, StoreUnavailable
 from queueing.faults.fault import Kind
 from queueing.faults.weather import Weather
 from queueing.message import Delivery
 from queueing.middleware import Middleware, Step
 
 _LOCK = (0x51_CE, 1)  # advisory locks of this database that nobody else takes
+AT_ONCE_S = 0.5  # of its time in one transaction: the others have a turn, and rates stay even
 # Of a lease: waiting for the lock, and holding it. Both together end before the handler's deadline (subscription.py),
 # and each before PostgreSQL's own limits (db.py).
 WAIT, HOLD = 0.2, 0.3
 
 
+class TooMuchAtOnce(QueueingError):
+    """More than this database takes in one transaction: the batch is halved until it is not. No attempt is counted."""
+
+
 def slow_database(weather: Weather, *, lease_s: float) -> Middleware:
     """A middleware inside the transaction.
 
-    A batch that needs longer than its transaction may take is handled, and what it owes then is paid before the next.
-
     Raises, from the middleware:
-        StoreUnavailable: too many wait, or too much is owed. No attempt is counted; the batch comes again, as when the
-            database is away.
+        TooMuchAtOnce: never of a single message.
+        StoreUnavailable: too many wait. No attempt is counted; the batch comes again, as when the database is away.
     """
-    longest_s, owed_s = HOLD * lease_s, 0.0
 
     def with_its_share(batch: Sequence[Delivery], following: Step) -> None:
-        nonlocal owed_s
-        fault = weather.of(Kind.DATABASE)
-        if fault is None:
-            owed_s = 0.0
-            following(batch)
-            return
-        needs_s = len(batch) / fault.value if owed_s <= longest_s else 0.0
-        pays_s = min(longest_s, owed_s + needs_s)
-        if not _take(pays_s, wait_s=WAIT * lease_s):
-            weather.count(fault, turned_away=1)
-            raise StoreUnavailable("too many wait for it: a fault lets it do few messages a second")
-        owed_s += needs_s - pays_s
-        if not needs_s:
-            raise StoreUnavailable("the batch before this one has not had its time yet: a fault makes it slow")
-        weather.count(fault, transactions=1, messages=len(batch))
+        if fault := weather.of(Kind.DATABASE):
+            if len(batch) > max(1.0, fault.value * AT_ONCE_S):
+                raise TooMuchAtOnce
+            if not _take(min(len(batch) / fault.value, HOLD * lease_s), wait_s=WAIT * lease_s):
+                weather.count(fault, turned_away=1)
+                raise StoreUnavailable("too many wait for it: a fault lets it do few messages a second")
+            weather.count(fault, transactions=1, messages=len(batch))
         following(batch)
 
     return with_its_share

@@ -35,6 +35,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     id: str = msgspec.field(default_factory=lambda: secrets.token_hex(6))
 
     def __post_init__(self) -> None:
+        if self.kind in (Kind.PACE, Kind.DATABASE) and not self.value > 0:
+            raise ValueError(f"{self.value} messages a second would be none for ever")
         if self.kind.of_a_group != bool(self.group):
             raise ValueError(f"a fault {self.kind.value!r} is {'a' if self.kind.of_a_group else 'no'} group's")
 

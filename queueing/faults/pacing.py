@@ -35,8 +35,9 @@ def pace(
         while weather.of(Kind.PACE) and (wait_s := free_at - clock()) > 0:
             sleep(min(wait_s, LOOK_S))
             weather.look()
-        free_at = clock() + min(longest_s, len(batch) / fault.value)
+        began = clock()
         following(batch)
+        free_at = began + min(longest_s, len(batch) / fault.value)
         weather.count(fault, messages=len(batch))
 
     return at_its_pace

@@ -47,7 +47,7 @@ def running(redis: Any, groups: Sequence[str]) -> list[Running]:
     found = [
         (fault, left_ms / 1000)
         for text, left_ms in zip(replies[::2], replies[1::2], strict=True)
-        if (fault := decoded(text)) and left_ms > 0
+        if (fault := decoded(text)) and left_ms >= 0
     ]
     with redis.pipeline(transaction=False) as pipe:
         for fault, _ in found:
