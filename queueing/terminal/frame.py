@@ -13,7 +13,7 @@ from queueing.console.levels import Level, level
 from queueing.console.plain import visible
 from queueing.console.present import Cell, Row, Tile
 from queueing.console.reading import Reading
-from queueing.models import ScaleEvent
+from queueing.console.scaling import Step
 from queueing.terminal.sparkline import sparkline
 from queueing.terminal.view import LAST_S, View
 
@@ -55,7 +55,7 @@ class Frame:
         yield Text()
         yield _groups(reading, options.max_width)
         yield Text(LEGEND, style="dim")
-        yield from _scaling(self.view.scaling)
+        yield from _scaling(self.view.steps)
 
 
 def _head(reading: Reading) -> Text:
@@ -100,13 +100,13 @@ def _lag(lag: list[int], width: int) -> RenderableType:
     return line.append(said)
 
 
-def _scaling(events: list[ScaleEvent]) -> Iterable[Text]:
-    if events:
+def _scaling(steps: list[Step]) -> Iterable[Text]:
+    if steps:
         yield Text("\nAutoscaler, the latest first", style="dim")
-    for event in events:
-        line = Text(f"{event.at:%H:%M:%S}  ", no_wrap=True, overflow="ellipsis")
-        line.append(f"{visible(event.group)} {event.direction}, {event.desired} wanted: ", style="bold")
-        yield line.append(visible(event.reason).replace("\n", " "))
+    for step in steps:
+        line = Text(f"{step.when}  ", no_wrap=True, overflow="ellipsis")
+        line.append(f"{visible(step.group)} {step.text}: ", style="bold")
+        yield line.append(step.reason.replace("\n", " "))
 
 
 def _groups(reading: Reading, width: int) -> RenderableType:

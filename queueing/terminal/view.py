@@ -8,13 +8,12 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
+from queueing.console import scaling
 from queueing.console.history import History, read_history
 from queueing.console.rates import ALL, Rate
 from queueing.console.reading import Reading
+from queueing.console.scaling import Step
 from queueing.console.selectors import read_queue
-from queueing.db import away_is_not_failure
-from queueing.errors import StoreUnavailable
-from queueing.models import ScaleEvent
 
 LAST_S = 60
 FIRST_RATE_OVER_S = 10
@@ -25,7 +24,7 @@ DECISIONS = 5
 class View:
     reading: Reading
     lag: list[int]  # of all groups, at the end of each of the last seconds, and now; empty while Redis is away
-    scaling: list[ScaleEvent] = field(default_factory=list)  # the newest first; none while PostgreSQL is away
+    steps: list[Step] = field(default_factory=list)  # the newest first; none while PostgreSQL is away
 
 
 def look() -> View:
@@ -33,23 +32,15 @@ def look() -> View:
     reading = read_queue()
     snapshot = reading.snapshot
     if snapshot is None or reading.unknown_since is not None:
-        return View(reading, [], _scaling())
+        return View(reading, [], scaling.latest(most=DECISIONS))
     try:
         history = read_history(last_s=LAST_S)
     except RedisError:
-        return View(reading, [], _scaling())
+        return View(reading, [], scaling.latest(most=DECISIONS))
     if not reading.rates:  # a rate takes two samples, and whoever asks once gives one
         reading = replace(reading, rates=_last_seconds(history))
     before = history.lines[ALL][0] if ALL in history.lines else []
-    return View(reading, [*before, snapshot.total.lag], _scaling())
-
-
-def _scaling() -> list[ScaleEvent]:
-    try:
-        with away_is_not_failure():
-            return list(ScaleEvent.objects.all()[:DECISIONS])
-    except StoreUnavailable:
-        return []
+    return View(reading, [*before, snapshot.total.lag], scaling.latest(most=DECISIONS))
 
 
 def _last_seconds(history: History) -> dict[str, Rate]:
@@ -72,16 +63,5 @@ def as_json(view: View) -> dict[str, Any]:
         "snapshot": reading.snapshot,
         "rates": reading.rates,
         "lag_last_60_s": view.lag,
-        "scaling": [
-            {
-                "at": event.at,
-                "group": event.group,
-                "direction": event.direction,
-                "lag": event.lag,
-                "desired": event.desired,
-                "actual": event.actual,
-                "reason": event.reason,
-            }
-            for event in view.scaling
-        ],
+        "scaling": view.steps,
     }

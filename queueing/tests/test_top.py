@@ -122,8 +122,8 @@ def test_the_last_decisions_of_the_autoscaler_stand_below_with_their_reasons(cli
     frame, sample = top("--once"), json.loads(top("--json"))
 
     newest, before = frame.splitlines()[-2:]
-    assert newest.startswith("12:01:00  orders up, 2 wanted: the group is at its cap\\u001b[2J")
-    assert before == "12:00:00  orders up, 2 wanted: lag 12,000 is above 10,000"
+    assert newest.startswith("12:01:00 UTC  orders to 2 consumers: the group is at its cap\\u001b[2J")
+    assert before == "12:00:00 UTC  orders to 2 consumers: lag 12,000 is above 10,000"
     assert max(map(len, frame.splitlines())) <= 80
     assert [event["reason"] for event in sample["scaling"]][1] == "lag 12,000 is above 10,000"
 
