@@ -47,8 +47,15 @@ class Watcher:
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", "top"],
             cwd=ROOT,
-            # Its size is the terminal's: pytest-xdist sets COLUMNS.
-            env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "", "DATABASE_URL": database, **environment},
+            # Its size is the terminal's: some who run the tests set these.
+            env={
+                **os.environ,
+                "TERM": "xterm-256color",
+                "COLUMNS": "",
+                "LINES": "",
+                "DATABASE_URL": database,
+                **environment,
+            },
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
@@ -88,8 +95,8 @@ def test_it_lives_through_a_restart_of_redis_and_leaves_the_terminal_as_it_was(t
     try:
         watcher.until(lambda seen: "notifications" in seen and "high or late" in seen)
 
-        watcher.size(rows=30, columns=50)
-        watcher.until(lambda seen: "nobody there" in _last(seen) and _width(_last(seen)) <= 50)
+        watcher.size(rows=45, columns=50)
+        watcher.until(lambda seen: "payments" in _last(seen) and _width(_last(seen)) <= 50)
         server.stop()
         watcher.until(lambda seen: "Redis does not" in seen)
         server.start()
