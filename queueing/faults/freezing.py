@@ -63,7 +63,7 @@ class Freezing:
                 child.kill()
                 logger.error("not frozen: there would be nobody to let this process go on")
                 return
-            logger.warning("stands still for %.1f s, as %s wanted", seconds, fault.by)
+            logger.warning("stands still for %.1f s, as %s wanted", seconds, fault.by or "somebody")
             os.kill(os.getpid(), signal.SIGSTOP)
             child.kill()  # it goes on saying so until then
         logger.warning("goes on")

@@ -63,5 +63,6 @@ class Weather:
         for kind, fault in faults.items():
             if self._faults.get(kind) != fault:
                 where = fault.group or "the house"
-                logger.warning("the fault %s (%g) acts on %s, as %s wanted", kind.value, fault.value, where, fault.by)
+                by = fault.by or "somebody"
+                logger.warning("the fault %s (%g) acts on %s, as %s wanted", kind.value, fault.value, where, by)
         self._faults = faults

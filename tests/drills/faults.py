@@ -96,13 +96,17 @@ def _worker(web: psutil.Process) -> psutil.Process:
 
 
 def every_fault_of_the_room(given: Round) -> Seen:
-    """All that the fault room offers, at once and for two seconds, while buyers buy and pay; it ends by itself."""
+    """All that the fault room offers, at once, while buyers buy and pay.
+
+    All but one end by themselves after two seconds; the bank is slow until a buyer has met it, which takes longer on a
+    busy machine.
+    """
     house, here = given.house, socket.gethostname()
     with redis.Redis(port=house.redis_port) as client, given.crowd(pay=0.4, cancel=0.2, over_s=3.0) as crowd:
         crowd.when("admitted", 3)
         frozen = house.process("orders")
+        bank = Fault(kind=Kind.BANK, value=0.5)
         faults = [
-            Fault(kind=Kind.BANK, value=0.5),
             Fault(kind=Kind.SMS, value=0.2),
             Fault(kind=Kind.DATABASE, value=200),
             Fault(kind=Kind.PACE, group="inventory", value=100),
@@ -110,13 +114,15 @@ def every_fault_of_the_room(given: Round) -> Seen:
             Fault(kind=Kind.FREEZE, group="orders", host=here, pid=frozen.pid),
         ]
         held = house.run("manage.py", "shell", "-v", "0", "-c", _STOP_PAYMENTS)
-        for fault in faults:
-            assert store.begin(client, fault, seconds=2), fault
+        for fault in (bank, *faults):
+            assert store.begin(client, fault, seconds=60 if fault is bank else 2), fault
         until(lambda: frozen.status() == psutil.STATUS_STOPPED, "the consumer of orders stands still")
-        until(lambda: not store.running(client, GROUPS), "the faults are over")
+        until(lambda: [one.fault for one in store.running(client, GROUPS)] == [bank], "the others are over")
         until(lambda: frozen.status() != psutil.STATUS_STOPPED, "it goes on")
+        until(lambda: _did(house, bank).get("asked"), "a buyer asked the bank")
+        assert store.end(client, bank)
     settle(given, crowd.told)
-    did = {fault.kind.value: _did(house, fault) for fault in faults}
+    did = {fault.kind.value: _did(house, fault) for fault in (bank, *faults)}
     assert did["bank"]["asked"] == did["bank"]["answered"] > 0
     assert did["database"]["messages"] > 0
     return {"did": did, "held": held.strip(), **met(crowd.told)}
