@@ -1,4 +1,8 @@
-"""`GET /healthz`: is every part of the house at work? For the supervisor, nginx and Kubernetes; needs no login.
+"""`GET /healthz`: is every part of the house at work? For the supervisor and for people; needs no login.
+`GET /readyz`: may this web process be sent requests? For compose and Kubernetes.
+
+They are two questions. A consumer that is silent and a Redis that is away are no reason to take the web out of
+service: orders are taken without the one, and without the other the shop says so itself, which no gateway could do.
 
 Each answer stands for a second, and requests that come together share one round of probes: whoever asks a thousand
 times a second costs the servers no more than whoever asks once. No probe takes longer than a second.
@@ -23,13 +27,14 @@ from config.tasks import celery_is_alive
 from inventory import keys
 from queueing.brokers.redis_streams import RedisStreamsBroker
 from queueing.conf import topics
-from queueing.health import last_seen_s
+from queueing.health import Sign, signs_of_life
 
 PROBE_WITHIN_S = 0.9
 STANDS_FOR_S = 1.0
 # Consumers and relay beat each second or two; a batch may keep one busy for a few more.
 SILENT_AFTER_S = 15.0
 OK = "ok"
+STOPPED = "stopped by an operator"  # who may: nothing is wrong
 Report = dict[str, Any]
 
 
@@ -37,9 +42,16 @@ Report = dict[str, Any]
 @require_GET
 async def healthz(request: HttpRequest) -> JsonResponse:
     components = await probes.report()
-    well = all(state == OK for state in _states(components))
+    well = all(state in (OK, STOPPED) for state in _states(components))
     status = {"status": OK if well else "unavailable", "components": components}
     return JsonResponse(status, status=200 if well else 503)
+
+
+@never_cache
+@require_GET
+async def readyz(request: HttpRequest) -> JsonResponse:
+    """Whoever gets this answer has reached the event loop, Django and its settings; it asks nobody else."""
+    return JsonResponse({"status": OK})
 
 
 class Probes:
@@ -92,15 +104,15 @@ async def _redis() -> Report:
     relay = seen.pop("relay")
     return {
         "redis": store,
-        "consumers": {group: _liveness(age_s) for group, age_s in seen.items()},
+        "consumers": {group: _liveness(sign) for group, sign in seen.items()},
         "relay": _liveness(relay),
         "celery": OK if celery else "silent",
     }
 
 
-def _beats() -> tuple[str, dict[str, float | None], bool]:
+def _beats() -> tuple[str, dict[str, Sign], bool]:
     broker = _broker()
-    return _store(broker.redis), last_seen_s(broker), celery_is_alive(broker.redis)
+    return _store(broker.redis), signs_of_life(broker), celery_is_alive(broker.redis)
 
 
 def _store(client: Any) -> str:
@@ -123,10 +135,12 @@ def _broker() -> RedisStreamsBroker:
     return RedisStreamsBroker(topics(), url=settings.REDIS_URL, socket_timeout_s=PROBE_WITHIN_S / 2)
 
 
-def _liveness(age_s: float | None) -> str:
-    if age_s is None:
-        return "never seen"
-    return OK if age_s < SILENT_AFTER_S else f"silent for {age_s:.0f} s"
+def _liveness(sign: Sign) -> str:
+    if sign.age_s is not None and sign.age_s < SILENT_AFTER_S:
+        return OK
+    if sign.stopped:
+        return STOPPED
+    return "never seen" if sign.age_s is None else f"silent for {sign.age_s:.0f} s"
 
 
 def _states(components: Report) -> list[str]:

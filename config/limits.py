@@ -19,7 +19,7 @@ Application = Callable[[Any, Any, Any], Awaitable[None]]
 ORDERS = re.compile(r"/api/sales/[0-9]+/orders|/sales/[0-9]+/buy")
 STREAMS = re.compile(r"/admin/.+/stream/")  # pages of the staff that stay open for minutes
 OPEN_STREAMS = 64
-FOR_PROGRAMS = re.compile(r"/(api/|healthz$|metrics$)")
+FOR_PROGRAMS = re.compile(r"/(api/|(healthz|readyz|metrics)$)")
 BUSY = (
     b'{"error": {"code": "busy", "message": "More shoppers than we can serve this second. '
     b'Nothing was ordered; try again."}}'

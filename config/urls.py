@@ -2,11 +2,12 @@ from django.contrib import admin
 from django.urls import include, path
 
 from config.api import api
-from config.health import healthz
+from config.health import healthz, readyz
 from config.metrics import metrics
 
 urlpatterns = [
     path("healthz", healthz),
+    path("readyz", readyz),
     path("metrics", metrics),
     path("api/", api.urls),
     path("", include("shop.urls")),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from queueing import keys
+from queueing.autoscaler.records import state_from
 from queueing.brokers.redis_streams import RedisStreamsBroker
 from queueing.conf import subscriptions
 
@@ -13,8 +16,16 @@ def relay_beat(broker: RedisStreamsBroker) -> None:
     broker.beat(RELAY, "relay")
 
 
-def last_seen_s(broker: RedisStreamsBroker) -> dict[str, float | None]:
-    """Group (and "relay") → seconds since any of its consumers last beat, by Redis's clock; None: never.
+class Sign(NamedTuple):
+    """age_s: seconds since any consumer of the group last beat, by Redis's clock; None: never. stopped: an operator
+    holds the group at no consumers, so nobody is missing."""
+
+    age_s: float | None
+    stopped: bool = False
+
+
+def signs_of_life(broker: RedisStreamsBroker) -> dict[str, Sign]:
+    """Of each group, and of "relay".
 
     Raises:
         redis.RedisError: Redis is away.
@@ -24,9 +35,12 @@ def last_seen_s(broker: RedisStreamsBroker) -> dict[str, float | None]:
         pipe.time()
         for name in names:
             pipe.hvals(keys.seen(name))
-        (seconds, microseconds), *beats = pipe.execute()
+            pipe.hgetall(keys.scale(name))
+        (seconds, microseconds), *replies = pipe.execute()
     now_ms = seconds * 1000 + microseconds // 1000
-    return {
-        name.removeprefix("-"): (now_ms - max(map(int, seen))) / 1000 if seen else None
-        for name, seen in zip(names, beats, strict=True)
-    }
+    found = {}
+    for name, seen, scale in zip(names, replies[::2], replies[1::2], strict=True):
+        hold = state_from(scale, now_ms).hold
+        age_s = (now_ms - max(map(int, seen))) / 1000 if seen else None
+        found[name.removeprefix("-")] = Sign(age_s, stopped=hold is not None and hold.consumers == 0)
+    return found

@@ -147,12 +147,12 @@ def test_postgresql_is_the_version_that_runs_locally() -> None:
     assert SERVICES["postgres"]["volumes"] == ["postgres:/var/lib/postgresql"]
 
 
-def test_the_webs_health_is_asked_where_the_code_answers() -> None:
+def test_whether_the_web_is_ready_is_asked_where_the_code_answers() -> None:
     question = " ".join(SERVICES["web"]["healthcheck"]["test"])
     url = re.search(r"http://127\.0\.0\.1:8000(/\w+)", question)
 
     assert url
-    assert resolve(url[1]).func.__name__ == "healthz"
+    assert resolve(url[1]).func.__name__ == "readyz"
 
 
 def test_the_gateways_blanks_are_filled_in_by_its_image() -> None:

@@ -105,7 +105,9 @@ def test_services_lead_to_the_pods_and_ports_that_the_others_name() -> None:
     assert told["SELF_URL"] == "http://web:8000"
     assert {"web", "web.sluice.svc"} <= set(told["ALLOWED_HOSTS"].split(",")), "the demo bank's, and Prometheus's"
     probe = container["readinessProbe"]["httpGet"]
-    assert resolve(probe["path"]).func.__name__ == "healthz"
+    assert resolve(probe["path"]).func.__name__ == "readyz", (
+        "not /healthz: a silent consumer must not take the web away"
+    )
     assert probe["httpHeaders"] == [{"name": "Host", "value": "web"}]
 
 

@@ -11,6 +11,7 @@ from config.stack.folder import ADMIN_PASSWORD, DATA_DIR
 from config.stack.output import Output
 
 TELL_EVERY_S = 10.0
+WELL = ("ok", "stopped by an operator")  # as config/health.py says them; it needs Django
 # As shop/demo.py makes them; said here again because the supervisor does without Django.
 DEMO_SHOPPERS = ("ada", "lin", "sam")
 DEMO_PASSWORD = "sluice-demo"  # noqa: S105
@@ -50,7 +51,7 @@ def unwell(port: int) -> list[str]:
     found = []
     for name, state in components.items():
         parts = state if isinstance(state, dict) else {name: state}
-        found += [part for part, said in parts.items() if said != "ok"]
+        found += [part for part, said in parts.items() if said not in WELL]
     return found
 
 

@@ -13,6 +13,7 @@ ROLES = ("anonymous", "buyer", "reader", "operator")
 # Route, then what anonymous, buyer, read-only staff and operator get: by GET | by POST with an empty form.
 PAGES = """
 healthz                                             503     503     503     503  |  405     405     405     405
+readyz                                              200     200     200     200  |  405     405     405     405
 metrics                                             200     200     200     200  |  405     405     405     405
 
                                                     200     200     200     200  |  405     405     405     405

@@ -17,6 +17,7 @@ from config import health, tasks
 from config.stack.servers import Postgres, Valkey
 from inventory import keys as gate_keys
 from queueing import keys
+from queueing.autoscaler import asking
 from queueing.brokers.redis_streams import RedisStreamsBroker
 from queueing.conf import make_broker, subscriptions
 from queueing.health import relay_beat
@@ -95,6 +96,36 @@ def test_a_consumer_that_fell_silent_is_named_and_the_others_are_not(broker: Red
     assert status == 503
     assert said["components"]["consumers"].pop("payments").startswith("silent for 6")
     assert set(said["components"]["consumers"].values()) == {"ok"}
+
+
+def test_a_group_that_an_operator_stopped_is_told_as_stopped_and_nothing_is_wrong(
+    broker: RedisStreamsBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "client", lambda: broker.redis)
+    for group in ("inventory", "payments"):
+        broker.redis.hset(keys.seen(group), f"{group}-1", int((time.time() - 60) * 1000))
+    asking.hold("inventory", 0, 60, "to see the backlog grow")
+    asking.hold("payments", 2, 60, "who holds two misses them")
+
+    status, said = ask()
+
+    assert status == 503
+    assert said["components"]["consumers"]["inventory"] == "stopped by an operator"
+    assert said["components"]["consumers"]["payments"].startswith("silent for 6")
+
+    asking.release("payments")
+    broker.beat("payments", "payments-1")
+
+    assert ask()[0] == 200
+
+
+def test_the_web_takes_requests_whatever_is_away(valkey: Valkey) -> None:
+    valkey.stop()
+
+    response = Client().get("/readyz")
+
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+    assert "no-store" in response.headers["Cache-Control"]
 
 
 def test_a_redis_whose_data_was_not_compared_since_it_began_is_named(broker: RedisStreamsBroker) -> None:

@@ -195,6 +195,42 @@ def test_it_ends_by_itself_so_that_the_view_is_asked_again(monkeypatch: pytest.M
     run(story)
 
 
+def test_who_logged_out_meanwhile_hears_no_more_and_a_failing_database_logs_nobody_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stream, "ASKED_AGAIN_S", 0.02)
+    answers = [503, 200, 503]
+
+    def until_logged_out(request: HttpRequest) -> HttpResponse:
+        if len(answers) == 3:
+            answers.pop()
+            return view(request)
+        return HttpResponse(status=answers.pop() if answers else 302)
+
+    async def story() -> None:
+        listener = Listener(until_logged_out)
+        await listener.ticks(1)
+        await asyncio.wait_for(listener.task, SOON_S)
+
+    run(story)
+    assert answers == []
+
+
+def test_who_does_not_read_keeps_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "LASTS_S", 0.05)
+    monkeypatch.setattr(stream, "LAST_WORD_S", 0.05)
+
+    async def story() -> None:
+        listener = Listener()
+        listener.said = asyncio.Queue(maxsize=1)
+        scope = {"type": "http", "method": "GET", "path": "/admin/room/stream/"}
+        await asyncio.wait_for(streams(listener._django)(scope, listener._receive, listener.said.put), SOON_S)
+        listener.task.cancel()
+
+    run(story)
+    assert stream._open == 0
+
+
 def test_a_process_that_is_asked_to_end_ends_its_streams_and_its_own_handler_hears_it_too() -> None:
     told: list[int] = []
 
