@@ -87,14 +87,13 @@ def _database(url: str) -> dict[str, Any]:
         raise ImproperlyConfigured(f"DATABASE_URL must start with postgresql://, not {parts.scheme}://")
     query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "config.postgres",
         "NAME": unquote(parts.path.lstrip("/")) or "postgres",
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": query.pop("host", parts.hostname or ""),
         "PORT": str(parts.port or ""),
-        # After PostgreSQL restarted, a pooled connection is a dead one: look before handing it out.
-        "CONN_HEALTH_CHECKS": True,
+        "CONN_HEALTH_CHECKS": False,  # it is config.postgres that looks
         "OPTIONS": {"pool": {"min_size": 0, "max_size": 16, "timeout": 5}, "connect_timeout": 5, **query},
     }
 

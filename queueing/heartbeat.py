@@ -21,6 +21,10 @@ class Watch:
     clock: Callable[[], float]
     _last: dict[str, tuple[str, float]] = field(default_factory=dict)
 
+    def know_nothing(self) -> None:
+        """The beats could not be read for a while. Whoever stood still meanwhile is judged from the next look on."""
+        self._last = {}
+
     def observe(self, beats: Mapping[str, str]) -> list[str]:
         """Note these beats (consumer → anything that changes with each beat) and name the dead."""
         now = self.clock()

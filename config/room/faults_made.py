@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -66,7 +67,7 @@ def end(*, user: Any, kind: str, group: str = "", id_: str = "") -> str:
     said = in_words(offer, group, None)
     with transaction.atomic():
         write_down(user, ABOUT, f"Ended: {said}")
-        if not (asking.release(group) if offer.kind == STOP else _end(offer, group, id_)):
+        if not (_let_go(group, id_) if offer.kind == STOP else _end(offer, group, id_)):
             raise NotNow(f"{said}: it had ended")
     return said
 
@@ -89,10 +90,21 @@ def _end(offer: Offer, group: str, id_: str) -> bool:
 
 
 def _stop(group: str, seconds: float, why: str) -> None:
+    if not asking.hold(group, 0, seconds, why, replace=False):
+        held = asking.read(group)
+        raise NotNow(f"the consumers of {group} are held at {held.desired} already, by {held.held_why or 'somebody'}")
+
+
+def _let_go(group: str, id_: str) -> bool:
+    """Not a number that somebody has held since. id_: when the one that was seen would end by itself, in ms."""
     held = asking.read(group)
-    if held.held_until is not None:
-        raise NotNow(f"the consumers of {group} are held at {held.desired} already, by {held.held_why}")
-    asking.hold(group, 0, seconds, why)
+    if held.held_until is None or held.desired or id_ not in ("", stop_id(held.held_until)):
+        return False
+    return asking.release(group, until_ms=int(stop_id(held.held_until)))
+
+
+def stop_id(held_until: datetime) -> str:
+    return str(round(held_until.timestamp() * 1000))
 
 
 def _victim(group: str) -> tuple[str, int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 from redis.exceptions import RedisError
 
-from config.room.faults_made import in_words
+from config.room.faults_made import in_words, stop_id
 from config.room.faults_offered import OFFERS, STOP
 from queueing.autoscaler import asking
 from queueing.autoscaler.asking import Wanted
@@ -93,7 +93,7 @@ def _acting(wanted: Mapping[str, Wanted], alive: Mapping[str, int]) -> list[Acti
         Acting(
             kind=STOP,
             group=one.group,
-            id="",
+            id=stop_id(one.held_until),
             said=in_words(OFFERS[STOP], one.group, None),
             by=one.held_why,
             left_s=max(0.0, one.held_until.timestamp() - now_s),

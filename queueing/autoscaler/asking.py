@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 
 import msgspec
 
 from queueing import keys
 from queueing.autoscaler.records import DRAIN, HELD_MOST, Beat, Hold, Mine, State, beats_from, limits_of, state_from
+from queueing.brokers.lua import load
 from queueing.brokers.redis_layout import read_partitions
 from queueing.conf import subscriptions, topics
 from queueing.console.link import client
@@ -40,10 +42,10 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-def hold(group: str, consumers: int, seconds: float, why: str) -> None:
+def hold(group: str, consumers: int, seconds: float, why: str, *, replace: bool = True) -> bool:
     """For so long the number of consumers is this one: 0 stops the group, and more than its most is allowed.
 
-    A later hold replaces an earlier one.
+    replace: a hold that somebody else has. Otherwise that one stays, and the answer is False.
 
     Raises:
         LookupError: no group is called so.
@@ -57,19 +59,21 @@ def hold(group: str, consumers: int, seconds: float, why: str) -> None:
         raise ValueError(f"{seconds} seconds: a number may be held for up to {HELD_MOST_S:.0f}")
     until_ms = _now_ms() + round(seconds * 1000)
     held = Hold(consumers=consumers, until_ms=until_ms, why=why)
-    client().hset(keys.scale(group), mapping={"hold": msgspec.json.encode(held), "kind": ""})
+    if replace:
+        client().hset(keys.scale(group), mapping={"hold": msgspec.json.encode(held), "kind": ""})
+        return True
+    return bool(client().register_script(_holding())(keys=[keys.scale(group)], args=[msgspec.json.encode(held)]))
 
 
-def release(group: str) -> bool:
-    """End a hold now. False: there was none.
+def release(group: str, *, until_ms: int | None = None) -> bool:
+    """End a hold now; until_ms: only the one that would end by itself then. False: there was none.
 
     Raises:
         LookupError, redis.RedisError: see hold.
     """
     _check(group)
-    held = read(group).held_until is not None
-    client().hdel(keys.scale(group), "hold")
-    return held
+    which = "" if until_ms is None else until_ms
+    return bool(client().register_script(_releasing())(keys=[keys.scale(group)], args=[which]))
 
 
 def drain(group: str, consumer_name: str) -> bool:
@@ -146,6 +150,16 @@ def _alive(beats: Mapping[bytes, bytes], now_ms: int) -> list[Beat]:
 def _check(group: str) -> None:
     if group not in subscriptions():
         raise LookupError(f"no group is called {group!r}; there are: {', '.join(sorted(subscriptions()))}")
+
+
+@cache
+def _holding() -> str:
+    return load("hold")
+
+
+@cache
+def _releasing() -> str:
+    return load("release")
 
 
 def _now_ms() -> int:

@@ -42,6 +42,11 @@ class Others:
         silent = {*gone, *self._alive.observe(counts)}
         return {name: beats[name] for name in counts if name not in silent}, [*gone, *self._kept.observe(counts)]
 
+    def know_nothing(self) -> None:
+        """The beats could not be read. Else each would take over the other's share when Redis is back."""
+        self._alive.know_nothing()
+        self._kept.know_nothing()
+
     def _has_gone(self, beat: Beat) -> bool:
         """One of this house that was killed: nobody need wait until its count stands still for long."""
         if beat.house != self.house:

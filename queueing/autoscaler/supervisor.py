@@ -113,6 +113,7 @@ class Supervisor:
             if not self._away:
                 logger.warning("Redis is away (%s); the consumers stay as they are", error)
             self._away = True
+            self._others.know_nothing()
             for crew in self.crews.values():
                 crew.know_nothing()
         else:

@@ -44,10 +44,18 @@ def scale(request: HttpRequest) -> HttpResponseBase:
         return back(request, group)
     if done:
         write_down(request.user, group, done)
-        messages.success(request, f"{done}." + ("" if asking.read(group).reason else NOBODY))
+        messages.success(request, f"{done}." + _followed(group))
     else:
         messages.warning(request, "That was so already.")
     return back(request, group)
+
+
+def _followed(group: str) -> str:
+    """What to add when nobody would see to it; nothing is known while Redis is away, and it was done all the same."""
+    try:
+        return "" if asking.read(group).reason else NOBODY
+    except RedisError:
+        return ""
 
 
 def _hold(request: HttpRequest, group: str, number: int) -> str:

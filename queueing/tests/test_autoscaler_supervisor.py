@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from queueing import keys
-from queueing.autoscaler import others
+from queueing.autoscaler import others, supervisor
 from queueing.autoscaler.limits import Limits
 from queueing.autoscaler.records import Event, Hold
 from queueing.autoscaler.supervisor import Supervisor
@@ -175,6 +175,24 @@ class TestTwoMachines:
         bakery.machines.append(sam)
         bakery.seconds(4)
         assert (ada.consumers, sam.consumers) == (2, 2)
+
+    def test_when_redis_comes_back_nobody_takes_the_other_for_gone(
+        self, bakery: Bakery, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ada, sam = bakery.machine(), bakery.machine()
+        bakery.client.hset(keys.scale("bakers"), mapping={"serial": 1, "desired": 4})
+        bakery.lag(5_000)
+        bakery.seconds(4)
+
+        def hang(*_: object) -> None:
+            raise redis.TimeoutError("Timeout reading from socket")
+
+        with monkeypatch.context() as outage:
+            outage.setattr(supervisor, "look", hang)
+            bakery.seconds(int(others.SILENT_S) + 5)
+
+        assert set(bakery.seconds(4)) == {4}
+        assert (len(ada.puppets.all), len(sam.puppets.all)) == (2 + 2, 2)
 
     def test_of_one_that_was_killed_on_this_machine_the_next_takes_over_at_once(self, bakery: Bakery) -> None:
         bakery.machine()

@@ -6,6 +6,7 @@ import os
 import re
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -128,10 +129,30 @@ def test_a_stopped_group_is_held_at_no_consumer_and_asks_for_them_again_at_the_e
     assert (one["said"], one["did"]) == ("Stop a group (inventory)", "none of its consumers at work")
     assert 25 < one["left_s"] <= 30
 
-    grace.post(f"{ROOM}end/", {"kind": "stop", "group": "inventory"})
+    grace.post(f"{ROOM}end/", {"kind": "stop", "group": "inventory", "id": one["id"]})
 
     assert asking.read("inventory").desired == wanted.least
     assert acting(grace) == []
+
+
+def test_to_end_a_stop_that_was_seen_does_not_end_what_another_operator_has_held_since(grace: Client) -> None:
+    begin(grace, STOP)
+    [seen] = acting(grace)
+    asking.hold("inventory", 3, 60, "ada, by hand")
+
+    said = grace.post(f"{ROOM}end/", {"kind": "stop", "group": "inventory", "id": seen["id"]}, follow=True)
+
+    assert "it had ended" in said.content.decode()
+    assert asking.read("inventory").desired == 3
+    assert "are held at 3 already, by ada, by hand" in begin(grace, STOP)
+
+
+def test_of_many_who_stop_a_group_at_once_one_does(grace: Client) -> None:
+    with ThreadPoolExecutor(8) as operators:
+        done = list(operators.map(lambda n: asking.hold("inventory", 0, 30, f"{n}", replace=False), range(8)))
+
+    assert sum(done) == 1
+    assert asking.read("inventory").held_why == str(done.index(True))
 
 
 def test_the_busiest_consumer_of_this_machine_is_frozen(grace: Client, broker: RedisStreamsBroker) -> None:
