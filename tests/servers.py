@@ -6,6 +6,7 @@ point the tests at other servers. Each xdist worker has a database and a Redis n
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sys
@@ -29,12 +30,16 @@ SHARING_FILES = ("config/audit/tests/", "tests/")  # browsers, servers, a settle
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    gc.disable()  # collecting 3,000 tests makes objects that stay, and the collector would look at them over and over
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     if worker is not None:
         number = 1 + int(worker.removeprefix("gw"))
         os.environ["REDIS_URL"] = os.environ["REDIS_URL"].rsplit("/", 1)[0] + f"/{number}"
         return
     _remove_folders_of_killed_runs()
+    # The tests start hundreds of processes, and without bytecode each of them would compile the whole house.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
     servers: list[Server] = []
 
@@ -60,6 +65,18 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
             os.environ[variable] = server.url
     for server in servers:
         server.wait_until_ready()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords(django_test_environment: None) -> Iterator[None]:
+    """A quarter of a second of scrypt for each account and each log-in is what a shop wants and a test does not.
+    Accounts that are hashed in the settings' way are still let in."""
+    from django.conf import settings  # no sooner than pytest-django has said which settings
+    from django.test import override_settings
+
+    cheap = "django.contrib.auth.hashers.MD5PasswordHasher"
+    with override_settings(PASSWORD_HASHERS=[cheap, *settings.PASSWORD_HASHERS]):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -108,6 +125,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     config.option.loadscopereorder = False
     return Sharing(config, log)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

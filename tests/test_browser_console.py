@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 from django.utils import timezone
@@ -19,6 +20,7 @@ from queueing.console.reading import Reader
 from queueing.health import relay_beat
 from queueing.models import ScaleEvent
 from queueing.tests.console import GROUP, NASTY, bury, placed, read
+from shop.models import User
 from tests.conftest import DESK, MUCH_LATER_MS, PHONE, fits, keep
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -37,19 +39,9 @@ def broker(empty_redis: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Redis
 
 
 @pytest.fixture
-def operator(open_page: Callable[..., Page], admin_user: object) -> Callable[..., Page]:
-    """Open a page of an operator who has logged in at the admin's door."""
-
-    def open_it(**options: object) -> Page:
-        page = open_page(**options)
-        page.goto(QUEUE)
-        page.get_by_label("Username").fill("admin")
-        page.get_by_label("Password").fill("password")
-        page.get_by_role("button", name="Log in").click()
-        page.wait_for_url(f"**{QUEUE}")
-        return page
-
-    return open_it
+def operator(come: Callable[..., Page], admin_user: User) -> Callable[..., Page]:
+    """Open a page of an operator who has logged in."""
+    return partial(come, QUEUE, admin_user)
 
 
 def tile(page: Page, key: str) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import msgspec
 import pytest
@@ -17,6 +18,7 @@ from config.room.sale_now import SaleNow
 from config.traffic import keys
 from config.traffic.second import Second
 from orders.histogram import bucket_of
+from shop.models import User
 from tests.conftest import MUCH_LATER_MS, PHONE, fits, keep
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -35,17 +37,8 @@ def client(empty_redis: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[redis
 
 
 @pytest.fixture
-def operator(open_page: Callable[..., Page], admin_user: object) -> Callable[..., Page]:
-    def open_it(**options: object) -> Page:
-        page = open_page(**options)
-        page.goto(FUNNEL)
-        page.get_by_label("Username").fill("admin")
-        page.get_by_label("Password").fill("password")
-        page.get_by_role("button", name="Log in").click()
-        page.wait_for_url(f"**{FUNNEL}")
-        return page
-
-    return open_it
+def operator(come: Callable[..., Page], admin_user: User) -> Callable[..., Page]:
+    return partial(come, FUNNEL, admin_user)
 
 
 def crowd(client: redis.Redis) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -42,17 +43,8 @@ def broker(empty_redis: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Redis
 
 
 @pytest.fixture
-def operator(open_page: Callable[..., Page], admin_user: object) -> Callable[..., Page]:
-    def open_it(**options: object) -> Page:
-        page = open_page(**options)
-        page.goto(DEAD)
-        page.get_by_label("Username").fill("admin")
-        page.get_by_label("Password").fill("password")
-        page.get_by_role("button", name="Log in").click()
-        page.wait_for_url(f"**{DEAD}")
-        return page
-
-    return open_it
+def operator(come: Callable[..., Page], admin_user: User) -> Callable[..., Page]:
+    return partial(come, DEAD, admin_user)
 
 
 def hostile_house(broker: RedisStreamsBroker) -> list[str]:

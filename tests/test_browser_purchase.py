@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from config.stack import leftovers
 from config.stack.tests.conftest import Watched
@@ -21,6 +23,8 @@ from tests.conftest import DESK, MUCH_LATER_MS, keep
 pytestmark = [pytest.mark.browser, pytest.mark.drill]
 
 ROOT = Path(__file__).resolve().parents[1]
+READY_WITHIN_S = 180  # 10 s on an idle machine; other tests may start stacks of their own at the same time
+POLLED = r"/api/sales/\d+|/orders/[0-9a-f-]{36}/live"
 
 
 @pytest.fixture
@@ -29,10 +33,18 @@ def house(tmp_path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     folder, port = tmp_path / "data", free_port()
     env = {"DATA_DIR": str(folder), "PORT": str(port), "DATABASE_URL": "", "REDIS_URL": "", "SECRET_KEY": ""}
     stack = Watched([sys.executable, "-m", "config.stack"], env={**env, "CARRIER_STEP_S": "1"})
-    stack.line("Sluice is ready", within_s=60)
+    stack.line("Sluice is ready", within_s=READY_WITHIN_S)
     yield f"http://127.0.0.1:{port}", {"DATA_DIR": str(folder), "PORT": str(port)}
     stack.close()
     leftovers.end(folder)
+
+
+def busy(said: ConsoleMessage) -> bool:
+    """A page asks again by itself what it asks all the time: a crowded machine may answer once that it is busy.
+    Both who load it say so: the browser, and htmx."""
+    path, refused = urlsplit(said.location["url"]).path, "the server responded with a status of 503"
+    loaded = re.fullmatch(POLLED, path) is not None and refused in said.text
+    return loaded or re.fullmatch(rf"Response Status Error Code 503 from ({POLLED})", said.text) is not None
 
 
 @pytest.fixture
@@ -42,7 +54,7 @@ def page(chromium: Browser, house: tuple[str, dict[str, str]]) -> Iterator[Page]
     complaints: list[str] = []
     page = context.new_page()
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" and not busy(said) else None)
     yield page
     context.close()
     assert complaints == []

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 import redis
 from django.conf import settings
-from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
@@ -34,22 +31,6 @@ def sale(empty_redis: None) -> Sale:
     )  # fmt: skip
     drain()
     return sale
-
-
-@pytest.fixture
-def come(open_page: Callable[..., Page], live_server: Any) -> Callable[..., Page]:
-    """Open a page of somebody who has logged in before."""
-
-    def open_it(path: str, user: User, **options: object) -> Page:
-        browser = Client()
-        browser.force_login(user)
-        page = open_page(**options)
-        session = browser.cookies[settings.SESSION_COOKIE_NAME].value
-        page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}])
-        page.goto(path)
-        return page
-
-    return open_it
 
 
 def cell(page: Page, key: str) -> object:
