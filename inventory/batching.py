@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import WeakKeyDictionary
 
+import msgspec
 from django.conf import settings
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import NoScriptError
@@ -39,7 +41,16 @@ logger = logging.getLogger(__name__)
 _by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, Batcher]] = WeakKeyDictionary()
 
 
-class Member(NamedTuple):
+class _Here(threading.local):
+    """What this thread knows of the loop it ran last: the loop and its batchers."""
+
+    known: tuple[Any, dict[int, Batcher] | None] = None, None
+
+
+_here = _Here()
+
+
+class Member(msgspec.Struct, gc=False):  # made by the thousand, and gone with its batch
     answer: asyncio.Future[Decision]
     asked_at: float  # the event loop's clock
     user_id: int
@@ -105,8 +116,10 @@ class Batcher:
             GateUnavailable: nobody knows what became of these.
         """
         arguments = list(self._head)
-        for _, _, user_id, idempotency_key, quantity, client, headers in members:
-            arguments += (user_id, idempotency_key, quantity, new_id(), new_id(), client, headers)
+        for one in members:
+            arguments += (
+                one.user_id, one.idempotency_key, one.quantity, new_id(), new_id(), one.client, one.headers,
+            )  # fmt: skip
         sent_at = self._loop.time()
         # Whoever waited behind a slow script has waited already: a second is for all of it.
         async with link.bounded(until=members[0].asked_at + ANSWER_WITHIN_S):
@@ -171,16 +184,22 @@ def is_sold_out(sale_id: int) -> bool:
 
 
 def _of_this_loop() -> dict[int, Batcher]:
-    loop = asyncio.get_running_loop()
-    mine = _by_loop.get(loop)
-    if mine is None:
-        mine = _by_loop[loop] = {}
-        loop.call_later(REST_AFTER_S, _let_rest, loop)
+    # Until Python 3.12 get_running_loop asks the kernel for the process's id, a tenth of a sold-out answer. A loop that
+    # ran in this thread before and runs still is the one that runs here.
+    loop, mine = _here.known
+    if mine is None or not loop.is_running():
+        loop = asyncio.get_running_loop()
+        mine = _by_loop.get(loop)
+        if mine is None:
+            mine = _by_loop[loop] = {}
+            loop.call_later(REST_AFTER_S, _let_rest, loop)
+        _here.known = loop, mine
     return mine
 
 
 async def aclose() -> None:
     """Close the running loop's batchers; who waits is not answered."""
+    _here.known = None, None
     for each in list(_by_loop.pop(asyncio.get_running_loop(), {}).values()):
         await each.aclose()
 
