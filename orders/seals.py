@@ -24,6 +24,24 @@ class BrokenSeal(Exception):
     """Not sealed by us for this, or changed since."""
 
 
+class _Key:
+    """HMAC-SHA256 (RFC 2104) under one key, whose two halves are hashed once and copied for each seal.
+
+    hmac's own copy takes half as long again, and every request of the hot second pays it once or twice.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        """key: at most the hash's block of 64 bytes."""
+        padded = key.ljust(64, b"\0")
+        self._inner, self._outer = (hashlib.sha256(bytes(byte ^ pad for byte in padded)) for pad in (0x36, 0x5C))
+
+    def mac(self, text: bytes) -> str:
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(text)
+        outer.update(inner.digest())
+        return outer.hexdigest()
+
+
 class Seal:
     """Seals of one purpose, with a fixed number of fields."""
 
@@ -31,7 +49,7 @@ class Seal:
         self._purpose = purpose
         self._dots = fields + 1
         self._key_id = ""  # of the key that seals
-        self._keys: dict[str, hmac.HMAC] = {}  # every key that opens, hashed once, not for each seal
+        self._keys: dict[str, _Key] = {}  # every key that opens
         setting_changed.connect(self._forget)
 
     def close(self, *fields: str, bound: str = "") -> str:
@@ -62,15 +80,14 @@ class Seal:
         key = self._keys.get(key_id)
         if key is None:
             raise BrokenSeal("a key that we don't have")
-        mac = key.copy()
-        mac.update(f"{len(bound)},{','.join(map(str, map(len, fields)))}:{bound}{''.join(fields)}".encode())
-        return mac.hexdigest()
+        lengths = ",".join([str(len(field)) for field in fields])
+        return key.mac(f"{len(bound)},{lengths}:{bound}{''.join(fields)}".encode())
 
     def _derive(self) -> None:
         for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
             key = hmac.digest(secret.encode(), f"seal:{self._purpose}".encode(), "sha256")
             key_id = hashlib.sha256(b"id:" + key).hexdigest()[:8]
-            self._keys[key_id] = hmac.new(key, digestmod="sha256")
+            self._keys[key_id] = _Key(key)
             self._key_id = self._key_id or key_id
 
     def _forget(self, *, setting: str, **_: Any) -> None:

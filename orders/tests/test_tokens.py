@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import uuid
 
 import pytest
@@ -32,6 +33,16 @@ def test_what_was_signed_is_read():
 
 def test_signing_twice_gives_the_same_token():
     assert tokens.sign(RECEIPT) == tokens.sign(RECEIPT)
+
+
+def test_the_seal_is_hmac_sha256_and_nothing_of_our_own(settings):
+    settings.SECRET_KEY = "the old kettle's key"
+    key = hmac.digest(b"the old kettle's key", b"seal:orders.token", "sha256")
+
+    _, *fields, mac = tokens.sign(RECEIPT).split(".")
+
+    lengths = ",".join(str(len(field)) for field in fields)
+    assert mac == hmac.new(key, f"0,{lengths}:{''.join(fields)}".encode(), "sha256").hexdigest()
 
 
 def test_any_changed_character_is_refused():
