@@ -29,28 +29,20 @@ def see_through_proxies(application: Application, *, trusted: Sequence[Network])
     """
     is_trusted = _judge(tuple(trusted))
 
-    async def seen(scope: Any, receive: Any, send: Any) -> None:
+    def seen(scope: Any, receive: Any, send: Any) -> Awaitable[None]:  # a coroutine of its own would only wait
         if scope["type"] == "http":
+            headers = scope["headers"]
             peer, port = scope["client"] or (UNIX_SOCKET, 0)
-            headers, told = _taken_out(scope["headers"])
+            said = [value for name, value in headers if name == HEADER]
+            told = b",".join(said)
             if peer == UNIX_SOCKET:
-                scope = {**scope, "headers": headers, "client": (address(NOBODY, told, NOBODY.__eq__), 0)}
+                others = [header for header in headers if header[0] != HEADER] if said else headers
+                scope = {**scope, "headers": others, "client": (address(NOBODY, told, NOBODY.__eq__), 0)}
             elif told:
                 scope = {**scope, "client": (address(peer, told, is_trusted), int(port))}
-        await application(scope, receive, send)
+        return application(scope, receive, send)
 
     return seen
-
-
-def _taken_out(headers: Sequence[tuple[bytes, bytes]]) -> tuple[list[tuple[bytes, bytes]], bytes]:
-    """The other headers, and what the proxies told, in the order it came."""
-    others, told = [], b""
-    for header in headers:
-        if header[0] != HEADER:
-            others.append(header)
-        else:
-            told = told + b"," + header[1] if told else header[1]
-    return others, told
 
 
 def address(peer: str, told: bytes, is_trusted: Callable[[str], bool]) -> str:

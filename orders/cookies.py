@@ -8,13 +8,13 @@ from django.http import HttpRequest, HttpResponse
 from orders.services import Placed
 
 NAME, PLACE = "order_token", "/orders/"
+_SECURE = "; Secure" if settings.SESSION_COOKIE_SECURE else ""
 KEPT_S = 24 * 3600  # the row is there within seconds; a backlog of a day has no place in a cookie
 
 
 def line(order_id: str, token: str) -> tuple[bytes, bytes]:
     """The header. Its path keeps other requests free of it."""
-    secure = "; Secure" if settings.SESSION_COOKIE_SECURE else ""
-    kept = f"{NAME}={token}; HttpOnly; Max-Age={KEPT_S}; Path={PLACE}{order_id}; SameSite=Lax{secure}"
+    kept = f"{NAME}={token}; HttpOnly; Max-Age={KEPT_S}; Path={PLACE}{order_id}; SameSite=Lax{_SECURE}"
     return b"set-cookie", kept.encode()
 
 

@@ -7,6 +7,7 @@ and orders/line.py.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from time import perf_counter_ns
 from typing import Any
@@ -32,12 +33,13 @@ class WentAway(Exception):
 
 
 async def place_order(sale_id: int, scope: Any, receive: Receive, send: Send) -> None:
-    ask = await _ask(sale_id, scope, receive)
-    if ask is None:
+    try:
+        body = await read_body(receive, at_most=LARGEST)
+    except WentAway:
         return
     since, outcome = perf_counter_ns(), BROKEN
     try:
-        answer = await purchase.buy(ask)
+        answer = await purchase.buy(_ask(sale_id, scope, body))
         outcome = answer.outcome
         await respond(send, answer)
     finally:
@@ -45,28 +47,28 @@ async def place_order(sale_id: int, scope: Any, receive: Receive, send: Send) ->
 
 
 async def join_line(sale_id: int, scope: Any, receive: Receive, send: Send) -> None:
-    ask = await _ask(sale_id, scope, receive)
-    if ask is not None:
-        await respond(send, await line.join(ask))
+    await _answer(line.join, sale_id, scope, receive, send)
 
 
 async def leave_line(sale_id: int, scope: Any, receive: Receive, send: Send) -> None:
-    ask = await _ask(sale_id, scope, receive)
-    if ask is not None:
-        await respond(send, await line.leave(ask))
+    await _answer(line.leave, sale_id, scope, receive, send)
 
 
-async def _ask(sale_id: int, scope: Any, receive: Receive) -> Ask | None:
-    """What is asked; None when the client went away before saying it."""
+async def _answer(
+    decide: Callable[[Ask], Awaitable[Answer]], sale_id: int, scope: Any, receive: Receive, send: Send
+) -> None:
+    with contextlib.suppress(WentAway):
+        body = await read_body(receive, at_most=LARGEST)
+        await respond(send, await decide(_ask(sale_id, scope, body)))
+
+
+def _ask(sale_id: int, scope: Any, body: bytes | None) -> Ask:
     headers = scope["headers"]  # names are in lower case
     given = dict(headers)
     if len(given) != len(headers):
         given = _joined(headers)
-    try:
-        body = await read_body(receive, at_most=LARGEST)
-    except WentAway:
-        return None
-    tracing.note(given.get(b"traceparent", b"").decode("latin-1"))
+    came = given.get(b"traceparent")
+    tracing.note(came.decode("latin-1") if came else "")
     return Ask(
         sale_id,
         session_key_in(given.get(b"cookie", b"").decode("latin-1")),

@@ -45,12 +45,18 @@ _decoder = msgspec.json.Decoder(Purchase)
 async def buy(ask: Ask) -> Answer:
     try:
         user_id, holds, quantity = judge(ask)
-        if holds and ask.attempt == "1" and admission.is_sold_out(ask.sale_id):
+        sale_id, key = ask.sale_id, ask.key
+        if not holds:
+            placed = await services.recall_order(
+                sale_id=sale_id, user_id=user_id, idempotency_key=key, quantity=quantity
+            )
+        elif ask.attempt == "1" and admission.is_sold_out(sale_id):
             return answers.SOLD_OUT
-        place = partial(services.place_order, client=ask.client) if holds else services.recall_order
-        return answers.ordered(
-            await place(sale_id=ask.sale_id, user_id=user_id, idempotency_key=ask.key, quantity=quantity)
-        )
+        else:
+            placed = await services.place_order(
+                sale_id=sale_id, user_id=user_id, idempotency_key=key, quantity=quantity, client=ask.client
+            )
+        return answers.ordered(placed)
     except Refused as why:
         return answers.refused(why)
 

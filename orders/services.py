@@ -42,11 +42,11 @@ async def place_order(*, sale_id: int, user_id: int, idempotency_key: str, quant
     """Ask the gate; on its yes the order is in the queue and on disk.
 
     client: the address it comes from, '' if nobody knows.
+    Key and quantity were judged with the request (orders/purchase.py); what the gate can't take is a ValueError.
 
     Raises:
         Refused: no order was placed, with the reason; `unavailable` if nobody knows.
     """
-    _check(idempotency_key, quantity)
     try:
         admitted = await admission.ask(
             sale_id=sale_id, user_id=user_id, idempotency_key=idempotency_key, quantity=quantity, client=client
