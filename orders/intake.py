@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from django.db import IntegrityError, transaction
 
@@ -72,9 +73,16 @@ def _row(event: OrderPlaced) -> tuple[object, ...]:
         _CREATED,
         event.epoch,
         event.seq,
-        datetime.fromtimestamp(event.placed_at_ms / 1000, UTC),
+        _moment(event.placed_at_ms),
         "",
     )
+
+
+@lru_cache(4096)
+def _moment(at_ms: int) -> str:
+    """As PostgreSQL reads it. A script of the gate admits up to 128 in one millisecond; psycopg would write each one's
+    datetime in Python."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat()
 
 
 def _without_row(events: Sequence[OrderPlaced]) -> list[OrderPlaced]:

@@ -68,7 +68,7 @@ def _row(message: Message) -> tuple[Any, ...]:
         message.name,
         message.version,
         message.body.decode(),
-        msgspec.json.encode(message.headers).decode(),
+        msgspec.json.encode(message.headers).decode() if message.headers else "{}",
         message.produced_at_ms,
         message.deliver_at_ms,
     )
