@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -94,19 +95,23 @@ def reschedule_sale(
 
 
 @transaction.atomic
-def add_stock(*, sale: Sale, quantity: int) -> StockAddition:
-    """`quantity` more units for a sale.
+def add_stock(*, sale: Sale, quantity: int, addition_id: UUID | None = None) -> StockAddition:
+    """`quantity` more units for a sale; addition_id: of a form, so that one which is sent twice adds once.
 
     Raises:
-        ValidationError: quantity is not above 0, the sale is over, or it would be more than the ledger can count.
+        ValidationError: quantity is not above 0, the sale is over, it would be more than the ledger can count, or this
+            was added before.
     """
     current = locked(sale)
+    if addition_id and (before := StockAddition.objects.filter(pk=addition_id).first()):
+        raise ValidationError(f"This form was sent twice: its {before.quantity:,} units are added, once.")
     if current.ends_at <= timezone.now():
         raise ValidationError("This sale is over: nobody could buy what is added now.")
     given = current.stock + (current.additions.aggregate(units=Sum("quantity"))["units"] or 0)
     if given + quantity > MOST_EVER:
         raise ValidationError(f"A sale has at most {MOST_EVER:,} units, and this one was given {given:,}.")
     addition = StockAddition(sale=sale, quantity=quantity)
+    addition.pk = addition_id or addition.pk
     addition.full_clean()
     addition.save()
     publish(StockAdded(sale_id=sale.pk, addition_id=str(addition.pk), quantity=quantity))

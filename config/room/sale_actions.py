@@ -61,8 +61,9 @@ def _close(sale: Sale, form: QueryDict) -> str:
 
 
 def _add_stock(sale: Sale, form: QueryDict) -> str:
-    quantity: int = cleaned(StockForm(form))["quantity"]
-    services.add_stock(sale=sale, quantity=quantity)
+    wish = cleaned(StockForm(form))
+    quantity: int = wish["quantity"]
+    services.add_stock(sale=sale, quantity=quantity, addition_id=wish["addition"])
     return f"Added {quantity:,} unit{'' if quantity == 1 else 's'}"
 
 

@@ -12,6 +12,7 @@ from shop.models import LONGEST_NOTICE, WaitingRoom
 
 class StockForm(forms.Form):
     quantity = forms.IntegerField(min_value=1, max_value=1_000_000)
+    addition = forms.UUIDField(required=False)  # of the page: a double click adds once
 
 
 class RoomForm(forms.Form):

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from uuid_utils.compat import uuid7
 
 from config.room import sale_cells
 from config.room.door import looks
@@ -65,6 +66,7 @@ def sale_page(
         verdict=sale_cells.verdict(seen),
         banner=sale_cells.banner(seen),
         may_act=request.user.has_perm(MAY_ACT),
+        addition=uuid7(),
         modes=WaitingRoom.choices,
         longest_notice=LONGEST_NOTICE,
         wrong=wrong or {},

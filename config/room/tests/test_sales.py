@@ -64,6 +64,21 @@ def test_added_units_are_on_their_way_and_then_remaining(operator: Operator, sal
     assert "Every unit is in exactly one place." in page
 
 
+def test_a_double_click_adds_stock_once_and_the_next_page_may_add_again(operator: Operator, sale: Sale) -> None:
+    def form() -> dict[str, str]:
+        return {"quantity": "5", "addition": re.search(r'name="addition" value="([^"]+)"', operator.page())[1]}
+
+    clicked = form()
+    answers = [operator.act("add_stock", **clicked) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [302, 422]
+    assert "This form was sent twice: its 5 units are added, once." in answers[1].content.decode()
+    assert [entry.change_message for entry in LogEntry.objects.all()] == ["Added 5 units."]
+
+    assert operator.act("add_stock", **form()).status_code == 302
+    assert [addition.quantity for addition in StockAddition.objects.filter(sale=sale)] == [5, 5]
+
+
 @pytest.mark.parametrize(
     ("action", "form", "row"),
     [
