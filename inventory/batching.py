@@ -184,8 +184,8 @@ def is_sold_out(sale_id: int) -> bool:
 
 
 def _of_this_loop() -> dict[int, Batcher]:
-    # Until Python 3.12 get_running_loop asks the kernel for the process's id, a tenth of a sold-out answer. A loop that
-    # ran in this thread before and runs still is the one that runs here.
+    # Until Python 3.12 get_running_loop asks the kernel for the process's id. A loop that ran in this thread before and
+    # runs still is the one that runs here.
     loop, mine = _here.known
     if mine is None or not loop.is_running():
         loop = asyncio.get_running_loop()
