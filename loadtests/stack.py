@@ -20,6 +20,8 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
+
 BASE = Path(__file__).resolve().parent.parent
 READY_WITHIN_S = 120.0
 GONE_WITHIN_S = 20.0
@@ -61,10 +63,17 @@ class Stack:
         return ask(self.url, path, {"Authorization": f"Bearer {token}"} if token else {})[1]
 
 
+def address() -> str:
+    """BASE_URL, or here at PORT: as the environment says, or `.env`, or the shop that `make up` runs in DATA_DIR."""
+    said = {**dotenv_values(BASE / ".env"), **os.environ}
+    noted = dotenv_values(BASE / (said.get("DATA_DIR") or ".data") / "stack.env")  # there while it runs
+    return said.get("BASE_URL") or f"http://127.0.0.1:{said.get('PORT') or noted.get('PORT') or '8000'}"
+
+
 @contextlib.contextmanager
 def shop(*, show: Path) -> Iterator[Stack]:
-    """BASE_URL's or PORT's shop if it answers, otherwise our own. show: the folder for our own stack's log."""
-    url = os.environ.get("BASE_URL") or f"http://127.0.0.1:{os.environ.get('PORT', '8000')}"
+    """The shop at `address` if it answers, otherwise our own. show: the folder for our own stack's log."""
+    url = address()
     if is_well(url):
         print(f"The shop at {url} answers; its load is on top of what it has.", flush=True)
         yield Stack(url, os.environ)
@@ -83,7 +92,7 @@ def _own(log: Path) -> Iterator[Stack]:
     for variable in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "SELF_URL"):
         environment.pop(variable, None)
     url = f"http://127.0.0.1:{port}"
-    print(f"No shop answers, so one is started at {url} (log: {log})", flush=True)
+    print(f"No shop answers at {address()}, so one is started at {url} (log: {log})", flush=True)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as file:
         process = subprocess.Popen(
