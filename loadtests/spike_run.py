@@ -120,6 +120,7 @@ def _rehearse(stack: Stack, folder: Path, counters: Counters, options: argparse.
     from the system page by page in its first second, and a shop that opens a sale has served its visitors before."""
     place = folder / "rehearsal"
     place.mkdir()
+    print(f"A rehearsal first: {options.rehearsal:,} orders of another sale, which are in no figure", flush=True)
     sale, passes = open_sale(stack, place, shoppers=options.rehearsal, stock=options.rehearsal, prefix="spike")
     plan = plan_for(
         stack.url, sale=sale, passes=passes, folder=place, rate=options.rate, seconds=options.rehearsal / options.rate,
@@ -127,6 +128,7 @@ def _rehearse(stack: Stack, folder: Path, counters: Counters, options: argparse.
         pipelined=not options.unpipelined,
     )  # fmt: skip
     fired = fire(plan)
+    print("Waiting until the rehearsal is worked off", flush=True)
     with contextlib.suppress(StackFailed):  # then the audit has more to wait for
         wait_until(lambda: counters.on_its_way() == 0, within_s=options.rest, what="the rehearsal is not at rest")
     return fired

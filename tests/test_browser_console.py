@@ -111,7 +111,13 @@ def test_consumers_are_held_let_go_and_drained_without_a_mouse(
     hostile = f"ada{NASTY}"
     broker.beat(GROUP, hostile, About(host=NASTY, pid=412, handled=9, per_s=1.5, memory_bytes=61_000_000))
     page = operator()
-    page.get_by_role("button", name="One consumer more in orders").focus()
+    more = page.get_by_role("button", name="One consumer more in orders")
+    page.set_viewport_size(PHONE)
+    box = more.bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= PHONE["width"], "a phone shows it without scrolling sideways"
+    page.set_viewport_size(DESK)
+    more.focus()
     page.keyboard.press("Enter")
 
     expect(page.get_by_text("Held orders at 2 consumers for 10 minutes.")).to_be_visible()
