@@ -11,7 +11,7 @@ import msgspec
 from queueing.console import scaling, words
 from queueing.console.consumers import crews, number
 from queueing.console.levels import Level, level
-from queueing.console.rates import ALL, Rate, totals
+from queueing.console.rates import ALL, Rate, slowest, totals
 from queueing.console.reading import Reading
 from queueing.console.snapshot import Counts, Group, Outbox, TopicCounts
 
@@ -59,8 +59,6 @@ def tiles(reading: Reading) -> list[Tile]:
     total = reading.snapshot.total if reading.snapshot else None
     rate = reading.rates.get(ALL)
     over = f"over the last {words.span(rate.over_s)}" if rate else "needs a second sample"
-    drain = rate.drain_s(total.lag) if rate and total else None
-    stuck = rate is not None and drain is None and total is not None
     return [
         _tile("Lag", "lag", total and total.lag, words.count, "messages nobody has acknowledged"),
         _tile("Oldest waiting", "oldest_age_ms", total and total.oldest_age_ms, words.span_ms, "since it was appended"),
@@ -68,16 +66,22 @@ def tiles(reading: Reading) -> list[Tile]:
         _tile("Produced", "produced", rate and rate.produced, words.per_second, over),
         _tile("Consumed", "consumed", rate and rate.consumed, words.per_second, over),
         Tile(label="Consumers", cell=_consumers(reading)),
-        Tile(
-            label="Time to drain",
-            cell=Cell(key="drain", text="never", level="red", word="nothing is consumed", note=over)
-            if stuck
-            else _cell("drain", "drain_s", words.span(drain), drain, note=over),
-        ),
+        Tile(label="Time to drain", cell=_drain(reading, over)),
         _tile("Parked", "parked", total and total.parked, words.count, "behind a message of their key that failed"),
         _tile("Dead letters", "dead", total and total.dead, words.count, _dead_note(total), link="dead"),
         Tile(label="Age of this sample", cell=_age(reading)),
     ]
+
+
+def _drain(reading: Reading, over: str) -> Cell:
+    """Of the group that needs longest."""
+    if not reading.snapshot or ALL not in reading.rates:
+        return _cell("drain", "drain_s", words.UNKNOWN, None, note=over)
+    group, seconds = slowest(reading.snapshot, reading.rates)
+    if seconds is None:
+        return Cell(key="drain", text="never", level="red", word="nothing is consumed", note=f"by {group}")
+    note = f"{group}, if nothing more came" if group else over
+    return _cell("drain", "drain_s", words.span(seconds), seconds, note=note)
 
 
 def _consumers(reading: Reading) -> Cell:

@@ -7,6 +7,7 @@ import msgspec
 from queueing.console.snapshot import Counts, Snapshot
 
 ALL = "all"  # the key of the whole queue among its groups
+STUCK_AFTER_MS = 10_000  # of a group that takes nothing: longer than a batch
 
 
 class Rate(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +39,25 @@ def rates(before: Snapshot, after: Snapshot) -> dict[str, Rate]:
             over_s=over_s,
         )
     return found
+
+
+def slowest(snapshot: Snapshot, found: dict[str, Rate]) -> tuple[str, float | None]:
+    """The group that needs longest, and its seconds; ("", 0) where nothing waits; None: it never gets there.
+
+    The sum of all groups says nothing here: each works its own lag off, and nobody takes over another's. A group that
+    took nothing between two samples may just be in the middle of a batch; it is stuck when its oldest waits on, too.
+    """
+    worst: tuple[str, float | None] = ("", 0.0)
+    for group in snapshot.groups:
+        rate = found.get(group.group)
+        if rate is None or not group.lag:
+            continue
+        needs = rate.drain_s(group.lag)
+        if needs is None and (group.paused or not group.alive or group.oldest_age_ms >= STUCK_AFTER_MS):
+            return group.group, None
+        if needs is not None and worst[1] is not None and needs >= worst[1]:
+            worst = (group.group, needs)
+    return worst
 
 
 def totals(snapshot: Snapshot) -> dict[str, Counts]:

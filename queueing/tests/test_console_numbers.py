@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import redis
@@ -17,10 +18,10 @@ from queueing.brokers.redis_streams import RedisStreamsBroker
 from queueing.conf import make_broker
 from queueing.console import words
 from queueing.console.levels import level
-from queueing.console.rates import ALL, rates
+from queueing.console.rates import ALL, rates, slowest
 from queueing.console.reading import Reader
 from queueing.console.sampling import take_sample
-from queueing.console.snapshot import Counts, Group, Outbox, Snapshot
+from queueing.console.snapshot import Consumer, Counts, Group, Outbox, Snapshot
 from queueing.models import OutboxMessage
 from queueing.tests.console import GROUP, placed, read
 
@@ -144,6 +145,40 @@ def test_a_rate_is_the_difference_of_two_totals_over_their_own_time() -> None:
     assert (found.produced, found.consumed, found.over_s) == (100.0, 20.0, 2.5)
     assert found.drain_s(260) == 13.0
     assert found.drain_s(0) == 0.0
+
+
+def groups_at(ms: int, *groups: Group) -> Snapshot:
+    return Snapshot(taken_at_ms=ms, total=Counts(), groups=list(groups), outbox=None)
+
+
+def group(name: str, *, acked: int, lag: int, **more: Any) -> Group:
+    consumer = Consumer(name="ada", last_beat_ms=0, alive=True)
+    facts = {"topics": [], "consumers": [consumer], "appended": acked + lag}
+    return Group(group=name, acked=acked, lag=lag, **{**facts, **more})
+
+
+def test_the_queue_has_drained_when_its_slowest_group_has() -> None:
+    before = groups_at(0, group("sms", acked=0, lag=6_500), group("ledger", acked=0, lag=9_000))
+    now = groups_at(1000, group("sms", acked=500, lag=6_000), group("ledger", acked=9_000, lag=0))
+
+    assert slowest(now, rates(before, now)) == ("sms", 12.0)
+    assert slowest(groups_at(2000), {}) == ("", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("still", "told"),
+    [
+        ({"paused": True}, ("sms", None)),
+        ({"consumers": []}, ("sms", None)),
+        ({"oldest_age_ms": 10_000}, ("sms", None)),
+        ({"oldest_age_ms": 900}, ("ledger", 2.0)),  # in the middle of a batch
+    ],
+)
+def test_a_group_that_stands_still_never_drains(still: dict[str, Any], told: tuple[str, float | None]) -> None:
+    before = groups_at(0, group("sms", acked=5, lag=50, **still), group("ledger", acked=0, lag=30))
+    now = groups_at(1000, group("sms", acked=5, lag=50, **still), group("ledger", acked=10, lag=20))
+
+    assert slowest(now, rates(before, now)) == told
 
 
 def test_nothing_consumed_never_drains() -> None:
