@@ -102,6 +102,7 @@ def run(stack: Stack, options: argparse.Namespace) -> dict[str, Any]:
         **spike_figures.of(everything, seconds=len(drains) * options.orders / options.fill_rate),
         "asked_again": asked_again,
         "drains": {mode: one.as_json() for mode, one in drains.items()},
+        "alone": stack.alone,
         "server": {
             "requests": taken.by_others(len(everything)),
             "requests_with_the_house": taken.counted,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from benchmarks.row import Row
-from loadtests.spike_verdict import Threshold, at_most, exactly
+from loadtests.spike_verdict import Threshold, at_most, exactly, of_gateway
 
 SEEDS_PER_S, SEEDS_EMPTY_S = 1_000, 99.0  # 99,000 orders
 
@@ -35,7 +35,7 @@ def thresholds(result: dict[str, Any], options: argparse.Namespace) -> list[Thre
         exactly("audit: broken rules", result["audit"]["broken"], 0),
     ]
     if server["requests"] is not None:
-        found.append(exactly("the gateway's count of requests", server["requests"], result["offered"]))
+        found.append(of_gateway(result))
     return found
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from loadtests import chart
 from loadtests.report import audit_section, document, mark, table, thresholds_table, verdict_lines
 from loadtests.spike_figures import BUCKET_MS
+from loadtests.spike_verdict import of_gateway
 
 
 def lines(result: dict[str, Any]) -> Iterator[str]:
@@ -66,9 +67,10 @@ def _counts(result: dict[str, Any]) -> list[list[Any]]:
     server, offered, admitted = result["server"], result["offered"], result["admitted"]
     locust = {row["name"]: row["requests"] for row in result["locust"]}
     at_gateway = "no nginx" if server["requests"] is None else server["requests"]
+    counted = server["requests"] is None or of_gateway(result)["ok"]
     left = result["stock"] - admitted
     return [
-        [mark(server["requests"] in {None, offered}, "requests"), offered, sum(locust.values()), at_gateway],
+        [mark(counted, "requests"), offered, sum(locust.values()), at_gateway],
         [mark(server["appended"] == admitted, "admitted"), admitted, locust.get("admitted", 0), server["appended"]],
         [mark(server["left"] == left, "units left"), left, "", server["left"]],
     ]

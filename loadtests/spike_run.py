@@ -96,6 +96,7 @@ def run(stack: Stack, options: argparse.Namespace) -> dict[str, Any]:
             "rehearsal": options.rehearsal,
             "passes": "made by manage.py passes before T0, with the server's own function",
         },
+        "alone": stack.alone,
         "server": {
             "requests": taken.by_others(offered),
             "requests_with_the_house": taken.counted,

@@ -33,7 +33,7 @@ def thresholds(result: dict[str, Any], options: argparse.Namespace) -> list[Thre
         exactly("audit: broken rules", result["audit"]["broken"], 0),
     ]
     if server["requests"] is not None:
-        found.append(exactly("the gateway's count of requests", server["requests"], result["offered"]))
+        found.append(of_gateway(result))
     if result["sold_out"]:
         found.append(exactly("sold out only when all is sold: admitted", result["admitted"], result["stock"]))
     return found
@@ -46,6 +46,12 @@ def rows(result: dict[str, Any], options: argparse.Namespace) -> Iterator[Row]:
     yield Row(f"{offered}, answered", "s", result["answered_seconds"], "what was promised", promised, 1.0, at_most=True)
     if result["p99_ms"]:
         yield Row("p99 of the admitted", "ms", result["p99_ms"], "what was promised", options.p99_ms, 1.0, at_most=True)
+
+
+def of_gateway(result: dict[str, Any]) -> Threshold:
+    """Exactly ours in a shop of our own; one that runs already has other visitors, an operator say."""
+    judged = exactly if result["alone"] else at_least
+    return judged("the gateway's count of requests", result["server"]["requests"], result["offered"])
 
 
 def exactly(name: str, value: Any, limit: Any) -> Threshold:

@@ -33,10 +33,12 @@ class StackFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """url: where the shop answers. environment: what its commands must see to find its servers."""
+    """url: where the shop answers. environment: what its commands must see to find its servers. alone: nobody else
+    comes to it."""
 
     url: str
     environment: Mapping[str, str]
+    alone: bool = False
 
     def manage(self, *arguments: str, accept: range = range(1)) -> str:
         """What `manage.py …` prints.
@@ -101,7 +103,7 @@ def _own(log: Path) -> Iterator[Stack]:
         )  # fmt: skip
     try:
         _wait_until_well(url, process, log)
-        yield Stack(url, environment)
+        yield Stack(url, environment, alone=True)
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)

@@ -85,7 +85,7 @@ def judged(arguments: tuple[str, ...] = (), *, per_s: int = 1_000, **harm: Any) 
         "started_at": "2026-11-20T14:00:00+00:00", "scope": drain.SCOPE, "orders": 2_000, "fill_per_s": 2_500,
         **spike_figures.of([line(number) for number in range(count)], seconds=1), "machine": machine(),
         "drains": {mode: drained(samples, admitted_ms=came, cap_per_s=cap).as_json() for mode in modes},
-        "server": {"requests": count, "appended": count, "left": 0},
+        "alone": True, "server": {"requests": count, "appended": count, "left": 0},
         "locust": [{"name": "admitted", "requests": count, "failures": 0}],
         "audit": {"rules": [RULE], "counts": {"attempt": count}, "broken": 0},
     } | harm  # fmt: skip

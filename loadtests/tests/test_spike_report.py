@@ -33,7 +33,7 @@ def judged(**harm: Any) -> dict[str, Any]:
     result = {
         "started_at": "2026-11-20T14:00:00+00:00", "scope": spike_run.SCOPE, "stock": 5,
         **spike_figures.of(LINES, seconds=0.02), "over_time": spike_figures.over_time(LINES),
-        "server": {"requests": 20, "appended": 5, "left": 0}, "machine": machine(),
+        "alone": True, "server": {"requests": 20, "appended": 5, "left": 0}, "machine": machine(),
         "locust": [{"name": name, "requests": n, "failures": 0} for name, n in (("admitted", 5), ("busy", 15))],
         "audit": {"rules": [RULE], "counts": {"attempt": 20}, "broken": 0},
         "backlog": [{"s": 0.5, "backlog": 5, "formula": 4}, {"s": 1.0, "backlog": 0, "formula": 0}],
@@ -49,6 +49,14 @@ def test_a_good_run_is_good() -> None:
     assert result["ok"], [each for each in result["thresholds"] if not each["ok"]]
     assert "All held" in spike_report.page(result)
     assert "  ALL HELD" in list(spike_report.lines(result))
+
+
+def test_other_visitors_of_a_shop_that_runs_already_are_no_fault() -> None:
+    seen_by_gateway = {"requests": 32, "appended": 5, "left": 0}
+
+    assert judged(alone=False, server=seen_by_gateway)["ok"]
+    assert not judged(alone=True, server=seen_by_gateway)["ok"]
+    assert not judged(alone=False, server={**seen_by_gateway, "requests": 19})["ok"]
 
 
 @pytest.mark.parametrize(
