@@ -89,7 +89,8 @@ def _do(request: HttpRequest, what: Any, *, done: str, kind: str, **how: str) ->
     try:
         messages.success(request, done.format(what(user=request.user, kind=kind, **how)))
     except made.NotSo as wrong:
-        return _page(request, status=400, banner=f"Nothing was done: {wrong}.")
+        messages.error(request, f"Nothing was done: {wrong}.")  # not the banner, which the next live sample renews
+        return _page(request, status=400)
     except made.NotNow as wrong:
         messages.warning(request, f"Nothing was done: {wrong}.")
     except RedisError:
@@ -97,14 +98,14 @@ def _do(request: HttpRequest, what: Any, *, done: str, kind: str, **how: str) ->
     return redirect(f"{reverse('room:faults')}#{kind}")
 
 
-def _page(request: HttpRequest, *, status: int = 200, banner: str = "") -> HttpResponse:
+def _page(request: HttpRequest, *, status: int = 200) -> HttpResponse:
     now = seen()
     return page(
         request,
         "faults.html",
         "Fault room",
         status=status,
-        banner=banner or now.banner,
+        banner=now.banner,
         now=now,
         columns=COLUMNS,
         cards=[

@@ -188,6 +188,7 @@ def test_what_there_is_not_is_400_and_changes_nothing(grace: Client, change: dic
 
     assert answer.status_code == 400
     assert why in answer.content.decode().replace("&#x27;", "'")
+    assert why not in (answer.context["banner"] or ""), "the next live sample would wipe it there"
     assert acting(grace) == []
     assert logged() == []
 
