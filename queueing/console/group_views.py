@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from redis.exceptions import RedisError
 
 from queueing.broker import BEGINNING, END, Position
-from queueing.console import present, selectors
+from queueing.console import present, selectors, words
 from queueing.console.acting import AWAY, back, check_operator, subscription_called
 from queueing.console.consumers import COLUMNS as CONSUMER_COLUMNS
 from queueing.console.consumers import crews
@@ -107,7 +107,8 @@ def reset(request: HttpRequest) -> HttpResponseBase:
         return _group_page(request, subscription, form)
     before, after = sum(move.lag_before for move in moves), sum(move.lag for move in moves)
     if not agreed:
-        return _group_page(request, subscription, form, moves=moves, before=before, after=after)
+        told = {"before": before, "behind": words.count(before), "after": words.count(after)}
+        return _group_page(request, subscription, form, moves=moves, **told)
     done = f"{subscription.group} in {what['topic']}: lag {before:,} before, {after:,} now"
     write_down(request.user, subscription.group, f"Put {done}, at {what['to']}, reprocess {what['reprocess']}")
     messages.success(request, f"Put {done}.")
