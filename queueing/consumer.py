@@ -15,7 +15,7 @@ from django.conf import settings
 from queueing.brokers.redis_streams import RedisStreamsBroker
 from queueing.conf import make_broker
 from queueing.db import limit_session
-from queueing.faults.exposed import Exposed, exposed
+from queueing.faults.exposed import exposed, sheltered
 from queueing.fence import DatabaseFence
 from queueing.inbox import inbox
 from queueing.middleware import Middleware
@@ -36,7 +36,7 @@ def consume(subscription: Subscription, *, say: Callable[[str], None], lifeline:
     limit_session(lease_s=subscription.lease_s)
     in_time = deadline(subscription.group, subscription.handler_deadline_s)
     broker = make_broker()
-    faults = exposed(subscription, broker) if settings.FAULT_ROOM else Exposed()
+    faults = exposed(subscription, broker) if settings.FAULT_ROOM else sheltered(subscription, broker)
     worker = make_worker(
         subscription, broker, outermost=[*faults.outermost, in_time, timing], innermost=faults.innermost,
         lookouts=faults.lookouts,

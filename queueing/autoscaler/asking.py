@@ -20,6 +20,7 @@ from queueing.conf import subscriptions, topics
 from queueing.console.link import client
 
 HELD_MOST_S = 24 * 3600.0
+LONGEST_WHY = 400  # characters
 DRAIN_WITHIN_S = 60.0
 SILENT_AFTER_MS = 5_000  # for display; supervisors go by how a count changes
 
@@ -49,7 +50,7 @@ def hold(group: str, consumers: int, seconds: float, why: str, *, replace: bool 
 
     Raises:
         LookupError: no group is called so.
-        ValueError: consumers or seconds are out of bounds.
+        ValueError: consumers or seconds are out of bounds, or the reason is too long.
         redis.RedisError: Redis does not answer.
     """
     _check(group)
@@ -57,6 +58,8 @@ def hold(group: str, consumers: int, seconds: float, why: str, *, replace: bool 
         raise ValueError(f"{consumers} consumers: 0 to {HELD_MOST} may be held")
     if not 0 < seconds <= HELD_MOST_S:
         raise ValueError(f"{seconds} seconds: a number may be held for up to {HELD_MOST_S:.0f}")
+    if len(why) > LONGEST_WHY:
+        raise ValueError(f"a reason of {len(why):,} characters: at most {LONGEST_WHY}, as every page shows it")
     until_ms = _now_ms() + round(seconds * 1000)
     held = Hold(consumers=consumers, until_ms=until_ms, why=why)
     if replace:

@@ -32,6 +32,15 @@ def end(redis: Any, fault: Fault) -> bool:
     return bool(script(keys=[keys.fault(fault.kind, fault.group)], args=[encoded(fault)]))
 
 
+def forget(redis: Any, group: str) -> None:
+    """Whatever acts on this group, or on the house.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    redis.delete(*(keys.fault(kind, group if kind.of_a_group else "") for kind in Kind))
+
+
 def running(redis: Any, groups: Sequence[str]) -> list[Running]:
     """What acts now, on the house or one of these groups.
 

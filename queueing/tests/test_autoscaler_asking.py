@@ -93,6 +93,8 @@ def test_a_hold_ends_by_itself() -> None:
 def test_what_is_out_of_bounds_is_refused(consumers: int, seconds: float) -> None:
     with pytest.raises(ValueError, match="may be held"):
         asking.hold("orders", consumers, seconds, "")
+    with pytest.raises(ValueError, match="401 characters"):
+        asking.hold("orders", 1, 1, "x" * 401)
 
 
 @pytest.mark.parametrize(

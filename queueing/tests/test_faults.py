@@ -20,7 +20,7 @@ from queueing.capping import Cap
 from queueing.consumer import make_worker
 from queueing.event import Event
 from queueing.faults import store
-from queueing.faults.exposed import exposed
+from queueing.faults.exposed import Exposed, exposed, sheltered
 from queueing.faults.fault import Fault, Kind
 from queueing.faults.pacing import pace
 from queueing.faults.weather import Weather
@@ -279,6 +279,20 @@ def test_a_lifted_cap_lets_the_backlog_go_and_holds_again_afterwards(bakery: Bak
     assert store.end(bakery.redis, fault)
     assert bakery.broker.rates("bakers") == {"ovens": 10.0}
     assert bakery.caps_of_the_autoscaler() == {"ovens": Cap("ovens", 10.0)}
+
+
+def test_where_there_is_no_fault_room_a_fault_that_was_left_over_is_gone_with_the_first_consumer(
+    bakery: Bakery,
+) -> None:
+    bakery.broker.set_rate("bakers", 10, topic="ovens")
+    bakery.fault(Kind.LIFT)
+    bakery.fault(Kind.DATABASE, 500)
+
+    around = sheltered(bakery.baker().subscription, bakery.broker)
+
+    assert around == Exposed()
+    assert store.running(bakery.redis, ["bakers"]) == []
+    assert bakery.broker.rates("bakers") == {"ovens": 10.0}
 
 
 def test_looking_costs_a_consumer_next_to_nothing(bakery: Bakery) -> None:
