@@ -34,6 +34,7 @@ from loadtests.proof import solve
 ATTEMPTS = 12  # of one wish, all with the same key
 LOG_IN_ATTEMPTS = 5
 PASS_ATTEMPTS = 5
+PAY_ATTEMPTS = 5
 LAST_STATUSES = {"shipped", "delivered", "rejected", "expired", "cancelled", "void"}
 
 plan = Plan.given()
@@ -197,8 +198,8 @@ class Shopper(FastHttpUser):
         if "pay_url" in order and roll < plan.pays + plan.declines_first:
             if roll >= plan.pays:
                 self.pay(order, order_id, "decline")
-            self.pay(order, order_id, "pay")
-            order = self.follow(bought, until=lambda order: order.get("status") in LAST_STATUSES)
+            if self.pay(order, order_id, "pay"):
+                order = self.follow(bought, until=lambda order: order.get("status") in LAST_STATUSES)
         status = order.get("status")
         progress.shipped += status in {"shipped", "delivered"}
         history.write(
@@ -220,17 +221,22 @@ class Shopper(FastHttpUser):
                 gevent.sleep(0.5 + self.dice.random())
         return order
 
-    def pay(self, order: dict[str, Any], order_id: str, decision: str) -> None:
-        """Through the shop's and the bank's real pages, as a browser goes."""
-        self.client.get(order["pay_url"], name="payment page")
-        bank = self.post_form(order["pay_url"], {}, "go to the bank")
-        if bank is None:
-            return
-        self.client.get(bank, name="bank page")
-        back = self.post_form(bank, {"decision": decision}, f"bank: {decision}")
-        outcome = FAIL if decision == "decline" else OK if back is not None else INFO
-        history.write("pay", outcome, user=self.name, sale_id=self.sale, order_id=order_id, code=decision)
-        progress.paid += outcome == OK
+    def pay(self, order: dict[str, Any], order_id: str, decision: str) -> bool:
+        """Through the shop's and the bank's real pages, as a browser goes; once more where one of them is too busy to
+        answer. Returns whether the bank heard us: whoever it did not hear need not wait for a parcel."""
+        for _ in range(PAY_ATTEMPTS):
+            self.client.get(order["pay_url"], name="payment page")
+            bank = self.post_form(order["pay_url"], {}, "go to the bank")
+            if bank is not None:
+                self.client.get(bank, name="bank page")
+                heard = self.post_form(bank, {"decision": decision}, f"bank: {decision}") is not None
+                outcome = FAIL if decision == "decline" else OK if heard else INFO
+                history.write("pay", outcome, user=self.name, sale_id=self.sale, order_id=order_id, code=decision)
+                progress.paid += outcome == OK
+                if heard:
+                    return True
+            gevent.sleep(0.5 + self.dice.random())
+        return False
 
     def post_form(self, url: str, fields: dict[str, str], name: str) -> str | None:
         """Where the page sends us next; None when it does not answer that."""
