@@ -50,19 +50,29 @@ def empty_redis() -> Iterator[None]:
 
 @pytest.fixture
 def open_page(chromium: Browser, live_server: Any, empty_redis: None) -> Iterator[Callable[..., Page]]:
-    """A fresh browser profile on the shop. A script error or a broken security policy fails the test."""
+    """A fresh browser profile on the shop. A script error or a broken security policy fails the test.
+
+    who: has logged in before; the log-in's own pages cost a second.
+    """
     contexts, complaints = [], []
 
     def complain(about: str) -> None:
         if not about.startswith("Failed to load resource"):  # a page that is 404 or 409 on purpose
             complaints.append(about)
 
-    def open_it(*, viewport: dict[str, int] = DESK, scripts: bool = True, **options: object) -> Page:
+    def open_it(
+        *, who: User | None = None, viewport: dict[str, int] = DESK, scripts: bool = True, **options: object
+    ) -> Page:
         context = chromium.new_context(
             base_url=live_server.url, viewport=viewport, java_script_enabled=scripts, **options
         )
         context.set_default_timeout(MUCH_LATER_MS)
         contexts.append(context)
+        if who is not None:
+            browser = Client()
+            browser.force_login(who)
+            session = browser.cookies[settings.SESSION_COOKIE_NAME].value
+            context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}])
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda said: complain(said.text) if said.type == "error" else None)
@@ -76,15 +86,11 @@ def open_page(chromium: Browser, live_server: Any, empty_redis: None) -> Iterato
 
 
 @pytest.fixture
-def come(open_page: Callable[..., Page], live_server: Any) -> Callable[..., Page]:
-    """Open a page of somebody who has logged in before: the log-in's own pages cost a second."""
+def come(open_page: Callable[..., Page]) -> Callable[..., Page]:
+    """Open a page of somebody who has logged in before."""
 
     def open_it(path: str, user: User, **options: object) -> Page:
-        browser = Client()
-        browser.force_login(user)
-        page = open_page(**options)
-        session = browser.cookies[settings.SESSION_COOKIE_NAME].value
-        page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}])
+        page = open_page(who=user, **options)
         page.goto(path)
         return page
 

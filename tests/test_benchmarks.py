@@ -128,7 +128,7 @@ def test_a_worker_process_of_ours_finishes_its_count(redis_url: str) -> None:
 
 @pytest.mark.skipif(not INSTALLED, reason="the extra `bench` is not installed")
 def test_every_peer_finishes_its_count_and_the_best_is_named(redis_url: str) -> None:
-    rows = list(per_message.rows(redis_url, peers=INSTALLED, share=0.05, rounds=1))
+    rows = list(per_message.rows(redis_url, peers=INSTALLED, share=0.02, rounds=1))
 
     assert well_formed(rows)
     *each, best, relaxed = rows

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from inventory import room
 from queueing.testing import drain
 from shop import demo, services
-from shop.models import Sale
+from shop.models import Sale, User
 from tests.conftest import DESK, PHONE, fits, keep
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -27,6 +27,10 @@ def shop(empty_redis: None) -> dict[str, Sale]:
     sales = demo.stock_the_shelves(now=timezone.now())
     drain()
     return {sale.product.title: sale for sale in sales}
+
+
+def ada() -> User:
+    return User.objects.get(username="ada")
 
 
 def log_in(page: Page, name: str = "ada") -> None:
@@ -72,8 +76,7 @@ def test_every_page_fits_and_can_be_read(open_page, shop, device, viewport, sche
 
 
 def test_the_countdown_reaching_zero_wakes_the_button(open_page, shop):
-    page = open_page()
-    log_in(page)
+    page = open_page(who=ada())
     starts_at = timezone.now() + timedelta(seconds=8)
     sale = services.schedule_sale(
         product=demo.product("errand-bicycle"),
@@ -120,8 +123,7 @@ def test_a_wrong_clock_on_the_device_does_not_matter(open_page, shop):
 
 def test_selling_out_reaches_the_page_that_is_open(open_page, shop):
     lamp = shop["Nightjar lamp"]
-    page = open_page()
-    log_in(page)
+    page = open_page(who=ada())
     page.goto(lamp.get_absolute_url())
     expect(page.locator("button[data-buy]")).to_be_enabled()
 
@@ -159,8 +161,7 @@ def crowded(shop: dict[str, Sale]) -> Callable[..., Sale]:
 
 def test_waiting_in_line_until_it_is_ones_turn(open_page, crowded):
     sale = crowded(opens_in_s=-0.5, others=4)
-    page = open_page()
-    log_in(page)
+    page = open_page(who=ada())
     page.goto(sale.get_absolute_url())
     expect(page.locator("button[data-buy]")).to_be_hidden()
     page.get_by_role("button", name="Join the line").click()
@@ -185,8 +186,7 @@ def test_waiting_in_line_until_it_is_ones_turn(open_page, crowded):
 def test_the_browser_draws_the_same_place_as_the_gate(open_page, crowded):
     """What it shows is what the gate decides: line.js, line.lua and room.py are three writings of one sum."""
     sale = crowded(opens_in_s=6, others=40)
-    page = open_page(viewport=PHONE, color_scheme="dark")
-    log_in(page)
+    page = open_page(who=ada(), viewport=PHONE, color_scheme="dark")
     page.goto(sale.get_absolute_url())
     page.get_by_role("button", name="Join the line").click()
     headline = page.locator("[data-line-title]")
@@ -206,8 +206,7 @@ def test_the_browser_draws_the_same_place_as_the_gate(open_page, crowded):
 
 def test_the_operator_switching_the_room_on_reaches_the_open_page(open_page, shop):
     lamp = shop["Nightjar lamp"]
-    page = open_page()
-    log_in(page)
+    page = open_page(who=ada())
     page.goto(lamp.get_absolute_url())
     expect(page.locator("button[data-buy]")).to_be_enabled()
 
