@@ -269,6 +269,28 @@ class TestBrokenOff:
         assert total == 0
 
 
+class TestCancelling:
+    def test_a_message_is_found_though_it_moves_on_between_any_two_looks(
+        self, broker: RedisStreamsBroker, new_broker: Callable[[], RedisStreamsBroker], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each growth comes after the partitions were listed, and before anybody looked into them."""
+        key = next(key for key in NAMES if [Layout(n).partition_of(key) for n in (2, 4, 8)] == ["1", "3", "7"])
+        unwanted = parcel(key, deliver_at_ms=int(time.time() * 1000) + 3_600_000)
+        broker.produce([unwanted])
+        growths, listed, other = [4, 8], broker._partitions, new_broker()
+
+        def list_and_grow(topics: Any) -> Any:
+            found = listed(topics)
+            if growths:
+                other.grow("parcels", growths.pop(0))
+            return found
+
+        monkeypatch.setattr(broker, "_partitions", list_and_grow)
+
+        assert broker.cancel(unwanted.id)
+        assert not broker.cancel(unwanted.id)
+
+
 class TestAtOnce:
     def test_two_grow_while_others_produce_consume_and_take_back(
         self, new_broker: Callable[[], RedisStreamsBroker], client: redis.Redis

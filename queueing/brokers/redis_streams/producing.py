@@ -138,19 +138,29 @@ class Producing(Sorting):
 
     @speaks_broker
     def cancel(self, message_id: str) -> bool:
-        # Twice: it may have moved from a partition that was looked at later to one that was looked at before.
-        return self._cancel(message_id) or self._cancel(message_id)
+        before: Sequence[tuple[str, str]] = ()
+        while True:
+            where = [(topic, partition) for topic, found in self._partitions(list(self.topics)) for partition in found]
+            was_there, cancelled = self._cancel(message_id, where)
+            if cancelled:
+                return True
+            # While a topic grows it may have moved to a partition that was looked at before, or made since.
+            if not was_there and where == before:
+                return False
+            before = where
 
-    def _cancel(self, message_id: str) -> bool:
-        where = [(topic, partition) for topic, found in self._partitions(list(self.topics)) for partition in found]
+    def _cancel(self, message_id: str, where: Sequence[tuple[str, str]]) -> tuple[bool, bool]:
+        """Whether one of these partitions had it, or was just sending it on; and whether it is cancelled now."""
         with self.redis.pipeline(transaction=False) as pipe:
             for place in where:
                 pipe.zscore(keys.later(*place), message_id)
                 pipe.hexists(keys.later_leaving(*place), message_id)
             replies = pipe.execute()
+        was_there = False
         for place, (score, leaving) in zip(where, pairs(replies), strict=True):
             if score is None and not leaving:
                 continue
+            was_there = True
             found = self._scripts["cancel"](
                 keys=[keys.later(*place), keys.drafts(*place), keys.meta(*place), keys.later_leaving(*place)],
                 args=[message_id],
@@ -158,8 +168,8 @@ class Producing(Sorting):
             if found < 0:  # it will be found where it goes
                 self._move_later(place)
             if found > 0:
-                return True
-        return False
+                return True, True
+        return was_there, False
 
     def _layout(self, topic: str) -> Layout:
         layout = self._layouts.get(topic)
