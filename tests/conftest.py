@@ -57,7 +57,8 @@ def open_page(chromium: Browser, live_server: Any, empty_redis: None) -> Iterato
     contexts, complaints = [], []
 
     def complain(about: str) -> None:
-        if not about.startswith("Failed to load resource"):  # a page that is 404 or 409 on purpose
+        # A page that is 404 or 409 on purpose; a stream that is led to the log-in page.
+        if not about.startswith(("Failed to load resource", "EventSource's response has a MIME type")):
             complaints.append(about)
 
     def open_it(

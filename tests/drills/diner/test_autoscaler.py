@@ -134,8 +134,14 @@ def test_two_share_a_group_and_nothing_comes_twice_when_they_shrink_or_one_is_ki
     hold(crew, 4)
     for scaler in (ada, sam):
         scaler.until(lambda scaler=scaler: len(scaler.consumers()) == 2, "two each")
-    crew.order(240)
-    ada.until(lambda: len({pid for _, pid in crew.served()}) == 4, "all at work")
+
+    def all_at_work() -> bool:
+        if crew.total()["lag"] < 60:  # on a busy machine, two may have worked it all off before the third was seen
+            crew.order(120)
+        return len({pid for _, pid in crew.served()}) == 4
+
+    ada.until(all_at_work, "all at work")
+    crew.order(120)
 
     # Fewer are wanted in the middle of the work: who is told to leave finishes first.
     hold(crew, 3)
