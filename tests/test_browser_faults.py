@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
+from queueing import keys
 from queueing.about import About
 from queueing.brokers.redis_streams import RedisStreamsBroker
 from queueing.conf import make_broker
@@ -79,8 +80,9 @@ def test_one_click_begins_a_fault_that_everybody_sees_and_another_ends_it_if_it_
 
     dark = open_page(color_scheme="dark", storage_state=mine.context.storage_state())
     dark.goto(ROOM)
-    store.begin(broker.redis, Fault(kind=Kind.PACE, group="orders", value=1_000, by=NASTY), seconds=3)
+    store.begin(broker.redis, Fault(kind=Kind.PACE, group="orders", value=1_000, by=NASTY), seconds=60)
     expect(card(dark, "pace").locator("[data-by]")).to_contain_text("<script>")
     keep(dark, "faults-dark")
+    broker.redis.pexpire(keys.fault(Kind.PACE, "orders"), 1)  # its time is over
     expect(card(dark, "pace").locator("li")).to_have_count(0)
     assert dark.evaluate("window.hacked") is None
