@@ -329,8 +329,9 @@ def test_on_redis_two_consumers_share_a_cap_and_the_other_topic_is_free(client: 
         thread.join(10)
 
     first = min(at for at, _ in handled)
-    doors = sum(topic == "door" and first + 0.25 <= at < first + 1.25 for at, topic in handled)
-    assert doors == pytest.approx(400, abs=45), "a second's worth, give or take a batch at either end"
+    doors = sum(topic == "door" and at < first + 1.25 for at, topic in handled)
+    # From the beginning, for a turn that took long is made up for.
+    assert doors == pytest.approx(520, abs=60), "1.25 s worth and the first read, give or take a batch"
     assert sum(topic == "kitchen" and at < first + 0.5 for at, topic in handled) == 500
 
 

@@ -302,9 +302,10 @@ def test_looking_costs_a_consumer_next_to_nothing(bakery: Bakery) -> None:
     while time.monotonic() - began < 0.3:
         for lookout in worker.lookouts:
             lookout()
+    spent_s = time.monotonic() - began
     after = bakery.redis.info("commandstats")["cmdstat_mget"]["calls"]
 
-    assert after - before <= 2, "twice a second, however often the loop turns"
+    assert after - before <= 2 + 4 * spent_s, "twice a second each, however often the loop turns"
 
 
 def _has_mget(client: redis.Redis) -> bool:
